@@ -1,0 +1,1 @@
+"""How it is run: the nextup command, the local stack, the demo, containers."""

@@ -1,0 +1,18 @@
+"""What can go wrong when a model version is read or asked.
+
+ServingError
+ ├── VersionNotFound       the repository has no such version, or it is incomplete
+ └── ModelUnavailable      Triton did not answer in time, or not as it should; say why
+"""
+
+
+class ServingError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+class VersionNotFound(ServingError):
+    """The repository has no such version, or one of its files is missing or damaged."""
+
+
+class ModelUnavailable(ServingError):
+    """Triton did not answer in time, or what it answered cannot be used."""

@@ -1,0 +1,1 @@
+"""What is on the topics: messages, topics, connection settings. Imports nothing else of ours."""

@@ -1,0 +1,278 @@
+"""The messages on the topics, as typed classes with one decoder each.
+
+All values are JSON in UTF-8. Fields that a class does not name are ignored, so that a publisher may
+send more than we read. Times are ISO 8601 with a zone.
+
+    purchases                 Purchase | Return | Erasure     key: user_id
+    purchase-log              the same bytes, accepted once   key: log_key(user_id, event_id)
+    recommendations           RecommendationList              key: user_id
+    recommendation-outcomes   Outcome                         key: user_id
+    model-versions            ModelVersion                    key: model name
+    items                     Item                            key: item_id
+"""
+
+import hashlib
+import re
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
+
+from streams.contract.errors import InvalidEvent
+
+MAX_VALUE_BYTES = 1_000_000
+"""Largest event value that is accepted, in bytes."""
+MAX_LINES = 2_000
+"""Most lines that one purchase or return may have."""
+MAX_CLOCK_AHEAD = timedelta(days=1)
+"""How far `occurred_at` may lie in the future; beyond it is a broken clock or unit, not a purchase."""
+
+Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
+Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
+Quantity: TypeAlias = Annotated[int, Meta(gt=0, le=2**31 - 1)] | Annotated[float, Meta(gt=0, le=2**31 - 1)]
+
+
+class Line(Struct, frozen=True, omit_defaults=True):
+    """One line of an order: so many of one item, at a price per unit in the shop's currency."""
+
+    item_id: Id
+    quantity: Quantity = 1
+    price: Annotated[float, Meta(ge=0)] | None = None
+
+
+Lines: TypeAlias = Annotated[list[Line], Meta(min_length=1, max_length=MAX_LINES)]
+
+
+class Purchase(Struct, frozen=True, tag_field="type", tag="purchase"):
+    """A customer bought something: one order with one or more lines."""
+
+    event_id: Id
+    user_id: Id
+    occurred_at: Moment
+    items: Lines
+
+
+class Return(Struct, frozen=True, tag_field="type", tag="return", omit_defaults=True):
+    """A customer brought something back; `purchase_event_id` names the order it came from, if known."""
+
+    event_id: Id
+    user_id: Id
+    occurred_at: Moment
+    items: Lines
+    purchase_event_id: Id | None = None
+
+
+class Erasure(Struct, frozen=True, tag_field="type", tag="erasure"):
+    """A customer asks to be forgotten everywhere."""
+
+    event_id: Id
+    user_id: Id
+    occurred_at: Moment
+
+
+Event: TypeAlias = Purchase | Return | Erasure
+
+
+class Cause(Struct, frozen=True):
+    """What made a list: an event of the customer."""
+
+    type: Literal["purchase", "return"]
+    event_id: Id
+
+
+class ModelRef(Struct, frozen=True):
+    """One version of one model."""
+
+    name: Id
+    version: Annotated[int, Meta(ge=1)]
+
+
+class Recommended(Struct, frozen=True):
+    """One product on a list. `because` names what the customer bought that speaks for it."""
+
+    rank: Annotated[int, Meta(ge=1)]
+    item_id: Id
+    score: float
+    because: list[Id] = []
+
+
+class RecommendationList(Struct, frozen=True):
+    """The products that a customer is most likely to buy next, best first.
+
+    `list_id` depends on the user and the cause alone, so that a reader can drop repeats. `source` says
+    whether the model answered or the fallback did; `model` is the version that answered, and null for
+    a fallback. `entered` and `left` compare with the list that stood before.
+    """
+
+    list_id: Id
+    user_id: Id
+    cause: Cause
+    as_of: Moment
+    generated_at: Moment
+    source: Literal["model", "fallback"]
+    model: ModelRef | None
+    items: list[Recommended]
+    entered: list[Id]
+    left: list[Id]
+
+
+class Hit(Struct, frozen=True):
+    """A bought item that stood on the list before the purchase, and at which rank."""
+
+    item_id: Id
+    rank: Annotated[int, Meta(ge=1)]
+
+
+class Outcome(Struct, frozen=True):
+    """What became of the list that stood before a purchase: which bought items it had named."""
+
+    user_id: Id
+    event_id: Id
+    occurred_at: Moment
+    list_id: Id
+    source: Literal["model", "fallback"]
+    model: ModelRef | None
+    n_bought: Annotated[int, Meta(ge=1)]
+    hits: list[Hit]
+
+
+class Item(Struct, frozen=True, omit_defaults=True):
+    """One product of the shop's catalogue. An item that is not available is never recommended."""
+
+    item_id: Id
+    title: str = ""
+    category: str = ""
+    available: bool = True
+
+
+class ModelVersion(Struct, frozen=True):
+    """The version of a model that serves: since when, why, what it learnt from and how good it was."""
+
+    name: Id
+    version: Annotated[int, Meta(ge=1)]
+    since: Moment
+    reason: str
+    trained_from: Moment
+    trained_to: Moment
+    n_events: int
+    metrics: dict[str, float]
+
+
+class _Kind(Struct):
+    type: str = "purchase"
+
+
+_EVENT_DECODERS: dict[str, msgspec.json.Decoder[Event]] = {
+    "purchase": msgspec.json.Decoder(Purchase),
+    "return": msgspec.json.Decoder(Return),
+    "erasure": msgspec.json.Decoder(Erasure),
+}
+_kind = msgspec.json.Decoder(_Kind)
+_encoder = msgspec.json.Encoder()
+
+recommendation_list = msgspec.json.Decoder(RecommendationList)
+outcome = msgspec.json.Decoder(Outcome)
+item = msgspec.json.Decoder(Item)
+model_version = msgspec.json.Decoder(ModelVersion)
+
+
+def encode(message: Struct) -> bytes:
+    """The JSON bytes of any message of this module."""
+    return _encoder.encode(message)
+
+
+def user_key(user_id: str) -> bytes:
+    """Key of everything that belongs to one customer."""
+    return user_id.encode()
+
+
+def log_key(user_id: str, event_id: str) -> bytes:
+    """Key in `purchase-log`: user and event as a JSON array, so that no two pairs share a key."""
+    return _encoder.encode((user_id, event_id))
+
+
+def list_id(user_id: str, cause: Cause) -> str:
+    """Id of the list that `cause` makes for a user: the same for every attempt, whoever answers."""
+    digest = hashlib.blake2b(_encoder.encode((user_id, cause.type, cause.event_id)), digest_size=12)
+    return digest.hexdigest()
+
+
+def decode_event(key: bytes | None, value: bytes | None, now: datetime) -> Event:
+    """The event in a record of `purchases`, or InvalidEvent that says what is wrong with it.
+
+    `now` is what `occurred_at` is compared with; it must have a zone.
+    """
+    if not value:
+        raise InvalidEvent("empty-value", "the value is empty; send a purchase, a return or an erasure as JSON")
+    if len(value) > MAX_VALUE_BYTES:
+        raise InvalidEvent("too-large", f"the value has {len(value):,} bytes; at most {MAX_VALUE_BYTES:,} are accepted")
+    event = _decode_value(value)
+    _check_key(key, event.user_id)
+    check_moment(event, now)
+    return event
+
+
+def check_moment(event: Event, now: datetime) -> None:
+    """InvalidEvent where `occurred_at` lies further ahead of `now` than any clock should be."""
+    if event.occurred_at > now + MAX_CLOCK_AHEAD:
+        raise InvalidEvent(
+            "future",
+            f"occurred_at {event.occurred_at.isoformat()} is more than {MAX_CLOCK_AHEAD} in the future",
+            "occurred_at",
+        )
+
+
+def _decode_value(value: bytes) -> Event:
+    try:
+        kind = _kind.decode(value).type
+        decoder = _EVENT_DECODERS.get(kind)
+        if decoder is None:
+            raise InvalidEvent(
+                "unknown-type", f"unknown type {kind!r}; expected one of {', '.join(_EVENT_DECODERS)}", "type"
+            )
+        return decoder.decode(value)
+    except msgspec.ValidationError as error:
+        raise _invalid_field(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidEvent("malformed", f"the value is not JSON in UTF-8: {error}") from None
+
+
+def _check_key(key: bytes | None, user_id: str) -> None:
+    if not key:
+        raise InvalidEvent("empty-key", "the record has no key; the key must be the user_id", "key")
+    if key != user_key(user_id):
+        raise InvalidEvent(
+            "key-mismatch", f"the key {key.decode(errors='replace')!r} differs from user_id {user_id!r}", "user_id"
+        )
+
+
+_AT_PATH = re.compile(r" - at `\$\.?(?P<path>.*)`$")
+_MISSING = re.compile(r"missing required field `(?P<name>\w+)`")
+
+
+def _invalid_field(error: msgspec.ValidationError) -> InvalidEvent:
+    """msgspec's text names the field at its end; keep it as a value, so that callers need not parse."""
+    text = str(error)
+    at = _AT_PATH.search(text)
+    path = at["path"] if at else ""
+    missing = _MISSING.search(text)
+    if missing:
+        path = f"{path}.{missing['name']}".lstrip(".")
+        return InvalidEvent("missing-field", f"{path}: this field is required and missing", path)
+    what = text[: at.start()] if at else text
+    return InvalidEvent("invalid-field", f"{path}: {what}" if path else what, path)
+
+
+def check(event: Event, now: datetime) -> bytes:
+    """The bytes of an event built in Python, or InvalidEvent where the worker would refuse them.
+
+    Struct constructors do not validate, so the event is sent through its own bytes.
+    """
+    try:
+        value = encode(event)
+        key = user_key(event.user_id)
+    except (TypeError, AttributeError, UnicodeEncodeError) as error:
+        raise InvalidEvent("invalid-field", f"the event cannot be written as JSON: {error}") from None
+    decode_event(key, value, now)
+    return value

@@ -1,0 +1,45 @@
+"""JSON Schema of every message, generated from the classes: `python -m streams.contract.schemas`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from streams.contract import messages
+
+FOLDER = Path(__file__).parent / "schemas"
+PUBLISHED = (
+    messages.Purchase,
+    messages.Return,
+    messages.Erasure,
+    messages.RecommendationList,
+    messages.Outcome,
+    messages.Item,
+    messages.ModelVersion,
+)
+
+
+def generate() -> dict[str, dict[str, Any]]:
+    """File name to schema. `type` is not required of a purchase: it is the default."""
+    schemas = {}
+    for message in PUBLISHED:
+        schema = msgspec.json.schema(message)
+        if message is messages.Purchase:
+            schema["$defs"]["Purchase"]["required"].remove("type")
+        schemas[f"{message.__name__}.json"] = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
+    return schemas
+
+
+def render(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def write() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    for name, schema in generate().items():
+        (FOLDER / name).write_text(render(schema))
+
+
+if __name__ == "__main__":
+    write()

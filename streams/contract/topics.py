@@ -1,0 +1,158 @@
+"""The topics: their names, keys and settings; made where missing, refused where different."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from msgspec import Struct
+
+from streams.contract.connection import KafkaConnection
+from streams.contract.errors import BrokerUnavailable, TopicMismatch
+
+DAY_MS = 24 * 3600 * 1000
+TIMEOUT_S = 10.0
+
+
+class Topic(Struct, frozen=True):
+    """One topic as it should be. `shares_partitions`: as many partitions as `purchases`, because the
+    worker writes a user's records to the partition that the user's purchases came from."""
+
+    name: str
+    key: str
+    config: dict[str, str]
+    shares_partitions: bool = True
+
+
+_KEEP_NEWEST = {"cleanup.policy": "compact"}
+
+
+def _keep_days(days: int) -> dict[str, str]:
+    return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS)}
+
+
+# An event over the contract's size limit must still get in, to end as a dead letter with its bytes.
+_LARGE = {"max.message.bytes": str(4 << 20)}
+
+PURCHASES = Topic("purchases", "user_id", _keep_days(14) | _LARGE)
+PURCHASE_LOG = Topic(
+    "purchase-log",
+    "user_id + event_id",
+    # Tombstones stay long enough for a trainer that was down for two weeks to see them.
+    _KEEP_NEWEST | {"delete.retention.ms": str(14 * DAY_MS)},
+)
+RECOMMENDATIONS = Topic("recommendations", "user_id", _KEEP_NEWEST)
+OUTCOMES = Topic("recommendation-outcomes", "user_id", _keep_days(30))
+MODEL_VERSIONS = Topic("model-versions", "model name", _KEEP_NEWEST, shares_partitions=False)
+ITEMS = Topic("items", "item_id", _KEEP_NEWEST, shares_partitions=False)
+DEAD_LETTERS = Topic("dead-letters", "source key", _keep_days(30) | _LARGE)
+
+TOPICS = (PURCHASES, PURCHASE_LOG, RECOMMENDATIONS, OUTCOMES, MODEL_VERSIONS, ITEMS, DEAD_LETTERS)
+
+
+class TopicLayout(Struct, frozen=True, forbid_unknown_fields=True):
+    """How wide and how safe the topics are. `partitions` bounds how many workers can share the work."""
+
+    partitions: int = 4
+    replication_factor: int = 1
+
+    def partitions_of(self, topic: Topic) -> int:
+        return self.partitions if topic.shares_partitions else 1
+
+
+def ensure(connection: KafkaConnection, layout: TopicLayout) -> list[str]:
+    """Create the topics that are missing and check the others; the names of those created.
+
+    Raises TopicMismatch, which says what to do, where an existing topic differs from what is wanted.
+    """
+    admin = AdminClient(connection.for_confluent())
+    existing = _partition_counts(admin, connection)
+    missing = [topic for topic in TOPICS if connection.topic_prefix + topic.name not in existing]
+    _create(admin, connection, layout, missing)
+    problems = _problems(admin, connection, layout, existing, [t for t in TOPICS if t not in missing])
+    if problems:
+        raise TopicMismatch("\n".join(problems))
+    return [connection.topic_prefix + topic.name for topic in missing]
+
+
+def check(connection: KafkaConnection) -> int:
+    """The number of partitions of `purchases`, once every topic is there and fits; else TopicMismatch."""
+    admin = AdminClient(connection.for_confluent())
+    existing = _partition_counts(admin, connection)
+    missing = [t.name for t in TOPICS if connection.topic_prefix + t.name not in existing]
+    if missing:
+        raise TopicMismatch(f"topics are missing: {', '.join(missing)}; create them with: nextup topics")
+    layout = TopicLayout(partitions=existing[connection.topic_prefix + PURCHASES.name])
+    problems = _problems(admin, connection, layout, existing, TOPICS)
+    if problems:
+        raise TopicMismatch("\n".join(problems))
+    return layout.partitions
+
+
+def _partition_counts(admin: AdminClient, connection: KafkaConnection) -> dict[str, int]:
+    try:
+        topics = admin.list_topics(timeout=TIMEOUT_S).topics
+    except KafkaException as error:
+        raise BrokerUnavailable(
+            f"no broker answered at {connection.bootstrap_servers} within {TIMEOUT_S:.0f} s: {error.args[0].str()}"
+        ) from None
+    return {name: len(topic.partitions) for name, topic in topics.items()}
+
+
+def _create(admin: AdminClient, connection: KafkaConnection, layout: TopicLayout, topics: Iterable[Topic]) -> None:
+    new = [
+        NewTopic(
+            connection.topic_prefix + topic.name,
+            num_partitions=layout.partitions_of(topic),
+            replication_factor=layout.replication_factor,
+            config=topic.config,
+        )
+        for topic in topics
+    ]
+    if not new:
+        return
+    for name, done in admin.create_topics(new, operation_timeout=TIMEOUT_S).items():
+        try:
+            done.result()
+        except KafkaException as error:
+            # Two starts at the same moment may both find it missing.
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise TopicMismatch(f"{name} could not be created: {error.args[0].str()}") from None
+
+
+def _problems(
+    admin: AdminClient,
+    connection: KafkaConnection,
+    layout: TopicLayout,
+    existing: Mapping[str, int],
+    topics: Iterable[Topic],
+) -> list[str]:
+    problems = []
+    for topic in topics:
+        name = connection.topic_prefix + topic.name
+        wanted = layout.partitions_of(topic)
+        if existing[name] != wanted:
+            problems.append(_partition_advice(topic, name, existing[name], wanted))
+        for setting, value in _config(admin, name).items():
+            if setting == "cleanup.policy" and value != topic.config[setting]:
+                problems.append(
+                    f"{name} has cleanup.policy={value}, wanted {topic.config[setting]}; change it with: "
+                    f"kafka-configs --alter --topic {name} --add-config cleanup.policy={topic.config[setting]}"
+                )
+    return problems
+
+
+def _partition_advice(topic: Topic, name: str, found: int, wanted: int) -> str:
+    if not topic.shares_partitions:
+        return f"{name} has {found} partitions, wanted {wanted}; delete it and run: nextup topics"
+    return (
+        f"{name} has {found} partitions, wanted {wanted}. Users are bound to partitions, so the count cannot be "
+        f"changed in place: set partitions = {found} under [topics], or choose another kafka.topic_prefix and "
+        "publish the history anew"
+    )
+
+
+def _config(admin: AdminClient, name: str) -> dict[str, Any]:
+    resource = ConfigResource(ResourceType.TOPIC, name)
+    entries = admin.describe_configs([resource], request_timeout=TIMEOUT_S)[resource].result()
+    return {key: entry.value for key, entry in entries.items()}

@@ -1,0 +1,1 @@
+"""The Faust app: one file per thing that happens to an event."""

@@ -1,0 +1,1 @@
+"""From the compacted log to a released model version."""
