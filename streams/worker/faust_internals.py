@@ -1,0 +1,87 @@
+"""The only file that reaches into Faust: what is used, why, and when it can go.
+
+Faust's documented shape (one event at a time, `table[key] = value`, `topic.send`) acknowledges offsets
+whose sends are still in a buffer, so a killed worker loses lists, and it handles about a tenth of the
+events per second. What the durable agent needs instead is not in Faust's public interface:
+
+- `drain`             whatever lies in a stream's queue, at once. `Stream.take_events` waits on a timer
+                      counted from the last batch, under load as well as at rest.
+- `partition_store`   a table partition's RocksDB, to be written only after the broker has the changelog.
+                      `table[key] = value` writes RocksDB first and sends the changelog later, and
+                      raises inside a batch (faust-streaming issues #300, #497).
+- `await_deliveries_directly`
+                      Faust wraps each record into two tasks to watch for a suspended flow; that is
+                      40% of a busy worker's processor time.
+
+Written against faust-streaming 0.15.3, pinned in pyproject.toml. `tests/unit/test_faust_internals.py`
+holds a digest of each method named here and fails when one of them changes.
+"""
+
+from collections.abc import Awaitable, Coroutine
+from typing import Any
+
+import faust
+from faust.transport.consumer import Consumer
+from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
+from faust.types import TP
+from rocksdict import Rdict
+
+FAUST_VERSION = "0.15.3"
+
+
+def drain(app: faust.App, stream: Any, most: int) -> list[Any]:
+    """Up to `most` events that already lie in the stream's queue; never waits.
+
+    Follows the rules of `Stream.__aiter__`: an event of an earlier assignment, or one that was queued
+    before the flow was suspended, is dropped (it will be read again), and what is handed out is tracked
+    so that its offset is not committed before it is acknowledged.
+    """
+    queue = stream.channel.queue
+    events = []
+    while len(events) < most and not queue.empty():
+        event = queue.get_nowait()
+        message = event.message
+        if not app.flow_control.is_active() or message.generation_id != app.consumer_generation_id:
+            continue
+        if not message.tracked and message.topic in app.topics.acking_topics:
+            app.consumer.track_message(message)
+        events.append(event)
+    return events
+
+
+def is_current(app: faust.App, event: Any) -> bool:
+    """Whether the event's partition still belongs to this worker under the assignment it was read in."""
+    return bool(event.message.generation_id == app.consumer_generation_id)
+
+
+def partition_store(table: Any, partition: int) -> Rdict:
+    """The RocksDB database behind one partition of a table."""
+    return table.data._db_for_partition(partition)
+
+
+def set_persisted_offset(table: Any, partition: int, offset: int) -> None:
+    """Remember in RocksDB up to which changelog offset it holds everything; recovery starts behind it."""
+    table.data.set_persisted_offset(TP(table.changelog_topic_name, partition), offset)
+
+
+_wait_first = Consumer.wait_first
+
+
+async def _wait_first_directly(self: Any, *awaitables: Awaitable[Any], timeout: float | None = None) -> Any:
+    """`_drain_messages` calls this once per record with (callback, suspend_flow.wait()).
+
+    The callback only puts the record into the agents' queues; unless the flow is already suspended it
+    may be awaited as it is.
+    """
+    if len(awaitables) == 2 and not self.suspend_flow.is_set():
+        callback, suspended = awaitables
+        if isinstance(callback, Coroutine) and callback.__name__ == "on_message" and isinstance(suspended, Coroutine):
+            suspended.close()
+            await callback
+            return None
+    return await _wait_first(self, *awaitables, timeout=timeout)
+
+
+def await_deliveries_directly() -> None:
+    """Install the shortcut for all consumers of this process."""
+    AIOKafkaConsumer.wait_first = _wait_first_directly
