@@ -2,6 +2,7 @@
 
 ServingError
  ├── VersionNotFound       the repository has no such version, or it is incomplete
+ │    └── FeatureMismatch  the version was trained on other features than this code computes
  └── ModelUnavailable      Triton did not answer in time, or not as it should; say why
 """
 
@@ -12,6 +13,10 @@ class ServingError(Exception):
 
 class VersionNotFound(ServingError):
     """The repository has no such version, or one of its files is missing or damaged."""
+
+
+class FeatureMismatch(VersionNotFound):
+    """The version was trained on other features than this code computes; its answers would be noise."""
 
 
 class ModelUnavailable(ServingError):

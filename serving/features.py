@@ -69,4 +69,5 @@ def recency_buckets(age: Int64s) -> Int32s:
 
 def _orders_ago(order: Int32s) -> Int32s:
     """Counted back from the order of the newest line, which stands last in its row."""
-    return np.clip(order[:, -1:] - order + 1, 1, MAX_ORDERS_AGO).astype(np.int32)
+    ago: Int32s = np.clip(order[:, -1:] - order + 1, 1, MAX_ORDERS_AGO)
+    return ago

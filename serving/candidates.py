@@ -1,0 +1,47 @@
+"""What a model version answers: for each user the K most likely next items, and why."""
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.features import FIRST_ITEM, SEQUENCE_LENGTH, Int32s
+
+Float32s: TypeAlias = NDArray[np.float32]
+
+K_CANDIDATES = 32
+"""How many a model answers (fewer where the shop has fewer items): what is not available is dropped later."""
+NO_REASON = -1
+
+OUTPUT_TYPES = {"item_index": np.dtype(np.int32), "score": np.dtype(np.float32), "because": np.dtype(np.int32)}
+
+
+class Candidates(NamedTuple):
+    """The answers for B users, best first. All three have the shape [B, K]."""
+
+    item_index: Int32s
+    """FIRST_ITEM or above: padding and unknown are never candidates."""
+    score: Float32s
+    """Probability that the item is in the user's next order; falls from left to right."""
+    because: Int32s
+    """Position in the input (0..SEQUENCE_LENGTH-1) of the bought line that speaks most for the item;
+    NO_REASON where none does."""
+
+    def fault(self, rows: int) -> str:
+        """What makes this answer unusable for so many users, or "" where nothing does."""
+        shape = (rows, *self.item_index.shape[1:2])
+        for (name, dtype), array in zip(OUTPUT_TYPES.items(), self, strict=True):
+            if len(shape) != 2 or array.shape != shape or array.dtype != dtype:
+                return f"{name} is {array.dtype.name}{list(array.shape)}, expected {dtype.name}[{rows}, K]"
+        if not np.isfinite(self.score).all():
+            return "a score is not a finite number"
+        if not (self.item_index >= FIRST_ITEM).all():
+            return "a candidate is padding or unknown"
+        if not ((self.because >= NO_REASON) & (self.because < SEQUENCE_LENGTH)).all():
+            return "a reason lies outside the input"
+        return ""
+
+
+def joined(parts: list[Candidates]) -> Candidates:
+    """The answers to the parts of one batch, as one."""
+    return parts[0] if len(parts) == 1 else Candidates(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
