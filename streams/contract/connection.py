@@ -26,6 +26,10 @@ class KafkaConnection(Struct, frozen=True, forbid_unknown_fields=True):
         """Without the password: this ends up in logs."""
         return f"KafkaConnection({self.bootstrap_servers}, {self.security_protocol})"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """As above, for rich, which would otherwise show every field."""
+        return [("bootstrap_servers", self.bootstrap_servers), ("security_protocol", self.security_protocol)]
+
     @property
     def uses_sasl(self) -> bool:
         return self.security_protocol.startswith("SASL")

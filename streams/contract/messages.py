@@ -13,7 +13,7 @@ send more than we read. Times are ISO 8601 with a zone.
 
 import hashlib
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
@@ -27,6 +27,8 @@ MAX_LINES = 2_000
 """Most lines that one purchase or return may have."""
 MAX_CLOCK_AHEAD = timedelta(days=1)
 """How far `occurred_at` may lie in the future; beyond it is a broken clock or unit, not a purchase."""
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""No purchase is older: such a time is a missing one, and in year 1 even a change of zone overflows."""
 
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
@@ -205,53 +207,71 @@ def decode_event(key: bytes | None, value: bytes | None, now: datetime) -> Event
     """
     if not value:
         raise InvalidEvent("empty-value", "the value is empty; send a purchase, a return or an erasure as JSON")
-    if len(value) > MAX_VALUE_BYTES:
-        raise InvalidEvent("too-large", f"the value has {len(value):,} bytes; at most {MAX_VALUE_BYTES:,} are accepted")
-    event = _decode_value(value)
+    event = event_from_json(value)
     _check_key(key, event.user_id)
     check_moment(event, now)
     return event
 
 
+def event_from_json(value: bytes) -> Event:
+    """The event in JSON bytes that are no record yet (a line of a file); InvalidEvent says what is wrong.
+
+    What only the record can tell is not checked: its key, and whether the time lies ahead of the clock.
+    """
+    if len(value) > MAX_VALUE_BYTES:
+        raise InvalidEvent("too-large", f"the value has {len(value):,} bytes; at most {MAX_VALUE_BYTES:,} are accepted")
+    try:
+        # The decoder skips fields that no class names without a look at their bytes.
+        value.decode()
+        return _decode_value(value)
+    except msgspec.ValidationError as error:
+        raise invalid_field(error) from None
+    except UnicodeDecodeError as error:
+        raise InvalidEvent("malformed", f"the value is not UTF-8: {error.reason} at byte {error.start:,}") from None
+    except msgspec.DecodeError as error:
+        raise InvalidEvent("malformed", f"the value is not JSON: {error}") from None
+    except RecursionError:
+        raise InvalidEvent("malformed", "the value is nested too deeply") from None
+
+
 def check_moment(event: Event, now: datetime) -> None:
-    """InvalidEvent where `occurred_at` lies further ahead of `now` than any clock should be."""
-    if event.occurred_at > now + MAX_CLOCK_AHEAD:
+    """InvalidEvent where `occurred_at` is further ahead of `now` than any clock should be, or before 1970."""
+    when = event.occurred_at
+    if when > now + MAX_CLOCK_AHEAD:
         raise InvalidEvent(
-            "future",
-            f"occurred_at {event.occurred_at.isoformat()} is more than {MAX_CLOCK_AHEAD} in the future",
-            "occurred_at",
+            "future", f"occurred_at {when.isoformat()} is more than {MAX_CLOCK_AHEAD} in the future", "occurred_at"
         )
+    if when < EARLIEST:
+        raise InvalidEvent("before-1970", f"occurred_at {when.isoformat()} is before 1970", "occurred_at")
 
 
 def _decode_value(value: bytes) -> Event:
-    try:
-        kind = _kind.decode(value).type
-        decoder = _EVENT_DECODERS.get(kind)
-        if decoder is None:
-            raise InvalidEvent(
-                "unknown-type", f"unknown type {kind!r}; expected one of {', '.join(_EVENT_DECODERS)}", "type"
-            )
-        return decoder.decode(value)
-    except msgspec.ValidationError as error:
-        raise _invalid_field(error) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidEvent("malformed", f"the value is not JSON in UTF-8: {error}") from None
+    kind = _kind.decode(value).type
+    decoder = _EVENT_DECODERS.get(kind)
+    if decoder is None:
+        expected = ", ".join(_EVENT_DECODERS)
+        raise InvalidEvent("unknown-type", f"unknown type {_short(kind)}; expected one of {expected}", "type")
+    return decoder.decode(value)
 
 
 def _check_key(key: bytes | None, user_id: str) -> None:
     if not key:
         raise InvalidEvent("empty-key", "the record has no key; the key must be the user_id", "key")
     if key != user_key(user_id):
-        raise InvalidEvent(
-            "key-mismatch", f"the key {key.decode(errors='replace')!r} differs from user_id {user_id!r}", "user_id"
-        )
+        found = _short(key.decode(errors="replace"))
+        raise InvalidEvent("key-mismatch", f"the key {found} differs from user_id {_short(user_id)}", "user_id")
+
+
+def _short(text: str) -> str:
+    """Quoted, and cut where a megabyte of it would end up in logs and headers."""
+    return repr(text if len(text) <= 64 else text[:64] + "…")
 
 
 _AT_PATH = re.compile(r" - at `\$\.?(?P<path>.*)`$")
 _MISSING = re.compile(r"missing required field `(?P<name>\w+)`")
 
 
-def _invalid_field(error: msgspec.ValidationError) -> InvalidEvent:
+def invalid_field(error: msgspec.ValidationError) -> InvalidEvent:
     """msgspec's text names the field at its end; keep it as a value, so that callers need not parse."""
     text = str(error)
     at = _AT_PATH.search(text)
@@ -269,10 +289,36 @@ def check(event: Event, now: datetime) -> bytes:
 
     Struct constructors do not validate, so the event is sent through its own bytes.
     """
-    try:
-        value = encode(event)
-        key = user_key(event.user_id)
-    except (TypeError, AttributeError, UnicodeEncodeError) as error:
-        raise InvalidEvent("invalid-field", f"the event cannot be written as JSON: {error}") from None
-    decode_event(key, value, now)
+    value = _written(event)
+    check_moment(event_from_json(value), now)
     return value
+
+
+def check_item(product: Item) -> bytes:
+    """The bytes of a catalogue item built in Python, or InvalidEvent where it is not what `Item` says."""
+    value = _written(product)
+    try:
+        item.decode(value)
+    except msgspec.ValidationError as error:
+        raise invalid_field(error) from None
+    return value
+
+
+def _written(message: Struct) -> bytes:
+    if not isinstance(message, Struct):
+        raise InvalidEvent("invalid-field", f"expected a message of the contract, got {type(message).__name__}")
+    try:
+        return encode(message)
+    except (TypeError, ValueError, RecursionError) as error:
+        field = _unwritable_field(message)
+        raise InvalidEvent("invalid-field", f"{field}: cannot be written as JSON: {error}", field) from None
+
+
+def _unwritable_field(message: Struct) -> str:
+    """The field that has no JSON form: a lone surrogate, an object of a foreign class."""
+    for name in message.__struct_fields__:
+        try:
+            encode(getattr(message, name))
+        except (TypeError, ValueError, RecursionError):
+            return name
+    return ""
