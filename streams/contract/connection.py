@@ -1,5 +1,6 @@
 """How to reach the brokers: one typed class that every client of ours is built from."""
 
+import logging
 import ssl
 from typing import Any, Literal, TypeAlias
 
@@ -7,6 +8,10 @@ from msgspec import Struct
 
 Protocol: TypeAlias = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism: TypeAlias = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+librdkafka_log = logging.getLogger("streams.librdkafka")
+"""Where the C library's own lines go; silent in a program that sets up no logging."""
+librdkafka_log.addHandler(logging.NullHandler())
 
 
 class KafkaConnection(Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,6 +48,7 @@ class KafkaConnection(Struct, frozen=True, forbid_unknown_fields=True):
         config: dict[str, Any] = {
             "bootstrap.servers": self.bootstrap_servers,
             "security.protocol": self.security_protocol,
+            "logger": librdkafka_log,
         }
         if self.uses_sasl:
             config |= {
