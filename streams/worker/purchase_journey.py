@@ -1,0 +1,236 @@
+"""What happens to an event: decoded, put into its user's history, asked about, answered with a list.
+
+The handler of the durable agent, and the only place that knows the whole way. Every step of it lives in
+a file of its own: `streams.contract.messages`, `history`, `serving.features`, `serving.triton`,
+`serving.fallback`, `recommend`, `dead_letters`.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from serving import fallback, suggestion
+from serving.candidates import K_CANDIDATES
+from serving.errors import ModelUnavailable
+from serving.fallback import RecentPopularity
+from serving.features import FIRST_ITEM, LineColumns, ModelInputs, model_inputs
+from serving.suggestion import Suggestion
+from serving.triton import TritonClient
+from serving.vocabulary import Vocabulary
+from streams.contract import messages
+from streams.contract.errors import InvalidEvent
+from streams.contract.messages import Cause, Erasure, ModelRef, Purchase, RecommendationList, Return
+from streams.worker import history, recommend
+from streams.worker.batch import Batch, Record, Slot, SourceRecord, StateTable
+from streams.worker.catalogue import Catalogue
+from streams.worker.dead_letters import dead_letter
+from streams.worker.history import Effect, History
+from streams.worker.model_switch import ModelSwitch, ServingModel
+
+log = logging.getLogger(__name__)
+
+Clock: TypeAlias = Callable[[], datetime]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class JourneyTopics(NamedTuple):
+    """Where the results go, by full topic name. The standing lists are kept in a table whose changelog
+    is the topic that everyone reads, so that publishing a list and remembering it are one record."""
+
+    log: str
+    outcomes: str
+    dead_letters: str
+    histories: StateTable
+    lists: StateTable
+
+
+class Step(NamedTuple):
+    """An accepted event that waits for its list."""
+
+    record: SourceRecord
+    event: Purchase | Return
+    history: History
+    """As it was right after the event."""
+    replayed: bool
+
+
+class Answer(NamedTuple):
+    """Suggestions, best first; `model` is None where the fallback made them."""
+
+    model: ModelRef | None
+    suggestions: Sequence[Suggestion]
+
+
+class PurchaseJourney:
+    """Handler for `streams.worker.durable_agent`."""
+
+    def __init__(
+        self,
+        topics: JourneyTopics,
+        switch: ModelSwitch,
+        triton: TritonClient,
+        catalogue: Catalogue,
+        popularity: RecentPopularity,
+        *,
+        k: int,
+        history_lines: int,
+        clock: Clock,
+    ) -> None:
+        self._topics = topics
+        self._switch = switch
+        self._triton = triton
+        self._catalogue = catalogue
+        self._popularity = popularity
+        self._k = k
+        self._history_lines = history_lines
+        self._clock = clock
+
+    def decide(self, record: SourceRecord, batch: Batch) -> Step | None:
+        """Into the history and the log, or to the dead letters."""
+        try:
+            event = messages.decode_event(record.key, record.value, self._clock())
+        except InvalidEvent as error:
+            self.give_up(record, error, batch)
+            return None
+        if isinstance(event, Erasure):
+            self._erase(record, event, batch)
+            return None
+        return self._accept(record, event, batch)
+
+    def give_up(self, record: SourceRecord, error: Exception, batch: Batch) -> None:
+        batch.send(dead_letter(self._topics.dead_letters, record, error))
+
+    async def ask(self, steps: Sequence[Step]) -> list[Answer]:
+        """One question to Triton for the whole batch; whoever it cannot answer for gets the fallback."""
+        model = self._switch.current
+        if model is None:
+            return [self._fall_back(step) for step in steps]
+        inputs = _inputs([step.history for step in steps], model.vocabulary)
+        try:
+            candidates = await self._triton.candidates(model.ref.name, model.ref.version, inputs)
+        except ModelUnavailable as error:
+            log.warning("%d lists fall back: %s", len(steps), error)
+            return [self._fall_back(step) for step in steps]
+        sequences = inputs["item_index"]
+        # The newest line stands last, but may be of an item that this version does not know.
+        knows_user = (sequences >= FIRST_ITEM).any(axis=1).tolist()
+        return [
+            Answer(model.ref, suggestion.from_model(candidates, row, sequences[row], model.vocabulary))
+            if knows_user[row]
+            else self._fall_back(step)
+            for row, step in enumerate(steps)
+        ]
+
+    def conclude(self, step: Step, answer: Answer, batch: Batch) -> None:
+        """Publish the list, and what became of the one that stood before."""
+        slot = Slot(self._topics.lists, step.record.partition, messages.user_key(step.event.user_id))
+        stored = batch.get(slot)
+        standing = messages.recommendation_list.decode(stored) if stored else None
+        cause = _cause(step.event)
+        if standing is not None and standing.cause == cause:
+            # Sent before a crash, and now again: the very same bytes.
+            batch.put(slot, stored)
+            return
+        chosen = recommend.choose(
+            answer.suggestions, lambda: self._fillers(step), self._catalogue.is_available, self._k
+        )
+        made = recommend.make_list(
+            user_id=step.event.user_id,
+            cause=cause,
+            as_of=_as_of(step),
+            now=self._clock(),
+            model=answer.model,
+            chosen=chosen,
+            standing=standing,
+        )
+        batch.put(slot, messages.encode(made))
+        self._send_outcome(step, standing, batch)
+
+    def _accept(self, record: SourceRecord, event: Purchase | Return, batch: Batch) -> Step | None:
+        slot = Slot(self._topics.histories, record.partition, messages.user_key(event.user_id))
+        change = history.apply(history.decode(batch.get(slot)), event, record.offset, self._history_lines)
+        batch.put(slot, history.encode(change.history))
+        if change.effect is Effect.REPEATED:
+            return None
+        batch.send(
+            Record(
+                self._topics.log, record.partition, messages.log_key(event.user_id, event.event_id), record.value
+            )
+        )
+        if change.effect is Effect.APPLIED and isinstance(event, Purchase):
+            self._count(event)
+        return Step(
+            record, event, history.as_it_was(change.history, record.offset), change.effect is Effect.REPLAYED
+        )
+
+    def _count(self, purchase: Purchase) -> None:
+        at = purchase.occurred_at.timestamp()
+        for line in purchase.items:
+            self._popularity.add(line.item_id, at)
+
+    def _erase(self, record: SourceRecord, event: Erasure, batch: Batch) -> None:
+        """Tombstones for the user's state, list, and the log records of the orders still kept."""
+        user = messages.user_key(event.user_id)
+        slot = Slot(self._topics.histories, record.partition, user)
+        for order in history.decode(batch.get(slot)).orders:
+            key = messages.log_key(event.user_id, order.event_id)
+            batch.send(Record(self._topics.log, record.partition, key, None))
+        batch.put(slot, None)
+        batch.put(Slot(self._topics.lists, record.partition, user), None)
+
+    def _fall_back(self, step: Step) -> Answer:
+        return Answer(None, self._fillers(step))
+
+    def _fillers(self, step: Step) -> list[Suggestion]:
+        orders = [order.item_ids for order in step.history.orders]
+        return fallback.suggest(orders, self._popularity, K_CANDIDATES)
+
+    def _send_outcome(self, step: Step, standing: RecommendationList | None, batch: Batch) -> None:
+        """Nothing for a first purchase, a return, or a replay whose list already stood."""
+        if standing is None or not isinstance(step.event, Purchase):
+            return
+        if step.replayed and _stood_already(step, standing):
+            return
+        made = recommend.outcome(step.event, standing)
+        key = messages.user_key(step.event.user_id)
+        batch.send(Record(self._topics.outcomes, step.record.partition, key, messages.encode(made)))
+
+
+def _stood_already(step: Step, standing: RecommendationList) -> bool:
+    """Whether the standing list was made after this event; it is not among the orders up to the event then."""
+    return standing.cause.event_id not in {order.event_id for order in step.history.orders}
+
+
+def _cause(event: Purchase | Return) -> Cause:
+    return Cause("purchase" if isinstance(event, Purchase) else "return", event.event_id)
+
+
+def _as_of(step: Step) -> datetime:
+    """The moment the list speaks for: the newest that is known of the user, also when the event came late."""
+    newest = step.history.orders[-1].occurred_at if step.history.orders else 0
+    return max(step.event.occurred_at, _EPOCH + timedelta(milliseconds=newest))
+
+
+def _inputs(histories: Sequence[History], vocabulary: Vocabulary) -> ModelInputs:
+    """The model's inputs for a batch of users, each as of its newest order."""
+    item_ids: list[str] = []
+    times, sizes, numbers, ends, as_of = [], [], [], [], []
+    for past in histories:
+        for number, order in enumerate(past.orders):
+            item_ids += order.item_ids
+            times.append(order.occurred_at // 1000)
+            sizes.append(len(order.item_ids))
+            numbers.append(number)
+        ends.append(len(item_ids))
+        as_of.append(times[-1] if past.orders else 0)
+    lines = LineColumns(
+        vocabulary.indexes(item_ids),
+        np.repeat(np.array(times, np.int64), sizes),
+        np.repeat(np.array(numbers, np.int32), sizes),
+    )
+    stops = np.array(ends, np.int64)
+    return model_inputs(lines, np.concatenate(([0], stops[:-1])), stops, np.array(as_of, np.int64))
