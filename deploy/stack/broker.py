@@ -6,21 +6,15 @@ import subprocess
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from deploy.stack.errors import AlreadyRunning, DidNotStart
-from deploy.stack.folder_lock import locked
+from deploy.stack.errors import DidNotStart
 from deploy.stack.locations import broker_jars, java
-from deploy.stack.ports import LOOPBACK, is_free, remembered_ports
-from deploy.stack.process import ChildProcess
-
-READY_WITHIN_S = 60.0
-ATTEMPTS = 3
-"""How often new ports are tried when another process takes one between the choice and the start."""
+from deploy.stack.ports import LOOPBACK, remembered_ports
+from deploy.stack.process import telling
+from deploy.stack.server import LocalServer
 
 _JVM = (
     "-Xms64m",
@@ -34,72 +28,33 @@ _JVM = (
 )
 
 
-class Broker:
+class Broker(LocalServer):
     """A broker whose data, ports and log live in `folder`: started there again, it is the same broker.
 
-    Without `port` it takes free ports, remembers them, and takes others only if those are occupied.
-    `settings` are Kafka's own broker settings and win over ours.
+    Without `port` it takes free ports, remembers them, and takes others only if those are occupied; with
+    `port` it takes that one and no other. `settings` are Kafka's own broker settings and win over ours.
 
         with Broker(Path(".nextup/broker")) as broker:
             connection = KafkaConnection(bootstrap_servers=broker.bootstrap_servers)
     """
 
     def __init__(self, folder: Path, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
-        self.folder = folder
+        super().__init__("broker", folder)
         self.port = port or 0
         self._wanted_port = port
         self._settings = dict(settings or {})
-        self.process = ChildProcess([], name="broker", log=folder / "broker.log")
 
     @property
     def bootstrap_servers(self) -> str:
         """What clients connect to; known once the broker has started."""
         return f"{LOOPBACK}:{self.port}"
 
-    def start(self) -> Self:
-        """Start the broker and return once it answers.
-
-        Raises AlreadyRunning where the folder or the port that was asked for is in use, and DidNotStart
-        with the last log lines where the broker ends or does not answer.
-        """
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                with locked(self.folder) as lock:
-                    self._start_once(lock)
-                return self
-            except DidNotStart as error:
-                if self._wanted_port or attempt == ATTEMPTS or not _lost_its_port(error):
-                    raise
-        raise AssertionError("unreachable")
-
-    def stop(self, grace_s: float = 20.0) -> None:
-        """Shut the broker down in order, so that the next start need not recover its logs."""
-        self.process.stop(grace_s)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def _start_once(self, lock: IO[bytes]) -> None:
-        self.port, controller_port = self._choose_ports()
+    def _prepare(self) -> None:
+        self.port, controller_port = remembered_ports(self.folder / "ports", 2, first=self._wanted_port)
         configuration = self._write_configuration(controller_port)
         command = [str(java()), *_JVM, "-cp", f"{broker_jars()}/*"]
         self._format([*command, "kafka.tools.StorageTool"], configuration)
         self.process.command = [*command, "kafka.Kafka", str(configuration)]
-        self.process.start(keep_open=[lock])
-        self.process.wait_until_ready(self._answers, READY_WITHIN_S)
-
-    def _choose_ports(self) -> tuple[int, int]:
-        port, controller_port = remembered_ports(self.folder / "ports", 2)
-        if self._wanted_port is None:
-            return port, controller_port
-        if not is_free(self._wanted_port):
-            raise AlreadyRunning(f"port {self._wanted_port} of {LOOPBACK} is in use; stop its owner or take another")
-        return self._wanted_port, controller_port
 
     def _write_configuration(self, controller_port: int) -> Path:
         settings = broker_settings(self.folder / "data", self.port, controller_port) | self._settings
@@ -114,14 +69,22 @@ class Broker:
         command = [*storage_tool, "format", "--cluster-id", _new_cluster_id(), "--config", str(configuration)]
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
         if done.returncode != 0:
-            self.process.log.write_text(done.stdout + done.stderr)
-            raise DidNotStart("the broker's data folder could not be formatted", self.process.log, _lines(done))
+            told = done.stdout + done.stderr
+            self.process.log.write_text(told)
+            raise DidNotStart(
+                "the broker's data folder could not be formatted", self.process.log, telling(told.splitlines())
+            )
 
     def _answers(self) -> bool:
+        """Whether it is our broker that answers: another one may have taken the port before it."""
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "socket.timeout.ms": 2000, "log_level": 0})
         with contextlib.suppress(KafkaException):
-            return bool(admin.list_topics(timeout=0.5).brokers)
+            return bool(admin.list_topics(timeout=0.5).cluster_id == self._cluster_id())
         return False
+
+    def _cluster_id(self) -> str:
+        lines = (self.folder / "data" / "meta.properties").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)["cluster.id"]
 
 
 def broker_settings(data: Path, port: int, controller_port: int) -> dict[str, str]:
@@ -157,11 +120,3 @@ def _new_cluster_id() -> str:
     """16 random bytes in base64; it must not start with a dash, which would read as an option."""
     text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     return "A" + text[1:]
-
-
-def _lost_its_port(error: DidNotStart) -> bool:
-    return any("Address already in use" in line for line in error.last_lines)
-
-
-def _lines(done: subprocess.CompletedProcess[str]) -> tuple[str, ...]:
-    return tuple((done.stdout + done.stderr).splitlines()[-10:])

@@ -9,14 +9,14 @@ from typing import IO
 
 from deploy.stack.errors import AlreadyRunning
 
-HANDOVER_S = 15.0
-"""How long to wait for an earlier server in the same folder that is just shutting down."""
 POLL_S = 0.05
 
 
 @contextlib.contextmanager
-def locked(folder: Path, timeout_s: float = HANDOVER_S) -> Iterator[IO[bytes]]:
-    """Hold the lock of `folder`, which is made if missing; AlreadyRunning if another process keeps it.
+def locked(folder: Path, timeout_s: float) -> Iterator[IO[bytes]]:
+    """Hold the lock of `folder`, which is made if missing.
+
+    AlreadyRunning if another process keeps it for longer than `timeout_s` seconds.
 
     The lock belongs to the open file that is yielded: a child process that inherits it goes on holding
     the lock after the block, and even after we have ended.

@@ -4,6 +4,8 @@ import random
 import socket
 from pathlib import Path
 
+from deploy.stack.errors import AlreadyRunning
+
 LOOPBACK = "127.0.0.1"
 # Below the ports that Linux hands to outgoing connections: while a server of ours is down, none of
 # those can take its place.
@@ -40,16 +42,23 @@ def free_ports(count: int) -> list[int]:
         port = _random.randrange(FIRST, LAST)
         if is_free(port):
             ports.add(port)
-    return sorted(ports)
+    return list(ports)
 
 
-def remembered_ports(file: Path, count: int) -> list[int]:
-    """The ports noted in `file` if all of them are still free, else new ones; noted there in any case."""
+def remembered_ports(file: Path, count: int, first: int | None = None) -> list[int]:
+    """The ports noted in `file` if all of them are still free, else new ones; noted there in any case.
+
+    With `first`, the first port is that one and no other: AlreadyRunning if it is occupied.
+    """
+    if first is not None and not is_free(first):
+        raise AlreadyRunning(f"port {first} of {LOOPBACK} is in use; stop its owner or choose another port")
     ports = _noted(file)
     if len(ports) != count or not all(is_free(port) for port in ports):
         ports = free_ports(count)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(" ".join(map(str, ports)) + "\n")
+    if first is not None:
+        ports[0] = first
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(" ".join(map(str, ports)) + "\n")
     return ports
 
 

@@ -55,7 +55,7 @@ class ChildProcess:
         self.command = [str(part) for part in command]
         self.name = name or Path(self.command[0]).name
         self.log = log
-        self._environment = None if environment is None else dict(environment)
+        self.environment = None if environment is None else dict(environment)
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -143,7 +143,7 @@ class ChildProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=self._environment,
+                env=self.environment,
                 cwd=self._folder,
                 start_new_session=True,
                 pass_fds=[file.fileno() for file in keep_open],
@@ -158,7 +158,12 @@ class ChildProcess:
             message = f"{self.name} was not ready within {timeout_s:g} s"
         else:
             return
-        raise DidNotStart(message, self.log, tuple(self.last_lines()))
+        raise DidNotStart(message, self.log, telling(self.last_lines(100)))
+
+
+def telling(lines: Sequence[str], count: int = 10) -> tuple[str, ...]:
+    """The last lines that say something: the frames of a Java stack trace hide its cause."""
+    return tuple(line for line in lines if not line.startswith("\tat "))[-count:]
 
 
 def _dies_with_parent() -> list[str]:
