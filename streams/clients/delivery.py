@@ -75,7 +75,7 @@ class RecordSender:
             "partitioner": MURMUR2,
             "acks": "all",
             "enable_idempotence": True,
-            "linger_ms": 1,
+            "linger_ms": 0,
             "compression_type": "lz4",
             "message_max_bytes": 2 << 20,
             "message_timeout_ms": int(delivery_timeout_s * 1000),
