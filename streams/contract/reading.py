@@ -15,6 +15,9 @@ STALLED_S = 30.0
 """A read that has not moved for so long has lost its broker."""
 BATCH = 5_000
 
+_LEADER_UNSETTLED = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+"""For a moment after a topic was made, or its broker came or went."""
+
 
 class Span(NamedTuple):
     """The offsets from `start` up to, not including, `end` of one partition."""
@@ -48,9 +51,15 @@ def assigned_consumer(connection: KafkaConnection, **more: object) -> Consumer:
 
 def available_span(consumer: Consumer, partition: TopicPartition) -> Span:
     """From the oldest record that a partition still has to where it ends now."""
-    with translated_errors(f"{partition.topic} could not be read"):
-        low, high = consumer.get_watermark_offsets(partition, timeout=TIMEOUT_S)
-    return Span(partition.topic, partition.partition, low, high)
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(partition, timeout=TIMEOUT_S)
+            return Span(partition.topic, partition.partition, low, high)
+        except KafkaException as error:
+            if error.args[0].code() not in _LEADER_UNSETTLED or time.monotonic() > deadline:
+                raise BrokerUnavailable(f"{partition.topic} could not be read: {error.args[0].str()}") from None
+        time.sleep(0.05)
 
 
 def read_to_end(connection: KafkaConnection, topic: str, tail: int | None = None) -> Iterator[Message]:
