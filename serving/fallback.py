@@ -98,5 +98,7 @@ def suggest(orders: Sequence[Sequence[str]], popularity: RecentPopularity, n: in
     shares = {item_id: popularity.share(item_id) for item_id in own}
     ranked = sorted(own, key=lambda item_id: (-own[item_id], -shares[item_id], item_id))
     favourites = [Suggestion(item_id, own[item_id], item_id) for item_id in ranked[:n]]
+    if len(favourites) == n:
+        return favourites
     popular = [entry for entry in popularity.top(n + len(own)) if entry.item_id not in own]
     return (favourites + popular)[:n]

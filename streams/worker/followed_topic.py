@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from confluent_kafka import Message
+from confluent_kafka import Consumer, Message
 
 from streams.contract.connection import KafkaConnection
 from streams.contract.reading import assigned_consumer, partitions_of, read_to_end
@@ -28,11 +28,20 @@ class FollowedTopic:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name=f"follow-{topic}", daemon=True)
         self._next: dict[int, int] = {}
+        self._consumer: Consumer
 
     def start(self) -> None:
-        """Returns when everything that is on the topic now has been seen."""
+        """Returns when everything that is on the topic now has been seen.
+
+        Raises BrokerUnavailable or TopicMismatch where there is nothing to follow.
+        """
         for message in read_to_end(self._connection, self._topic):
             self._take(message)
+        self._consumer = assigned_consumer(self._connection)
+        partitions = partitions_of(self._consumer, self._topic)
+        for partition in partitions:
+            partition.offset = self._next.get(partition.partition, partition.offset)
+        self._consumer.assign(partitions)
         self._thread.start()
 
     def stop(self) -> None:
@@ -41,13 +50,8 @@ class FollowedTopic:
             self._thread.join()
 
     def _follow(self) -> None:
-        consumer = assigned_consumer(self._connection)
-        partitions = partitions_of(consumer, self._topic)
-        for partition in partitions:
-            partition.offset = self._next.get(partition.partition, partition.offset)
-        consumer.assign(partitions)
         while not self._stop.is_set():
-            message = consumer.poll(0.25)
+            message = self._consumer.poll(0.25)
             if message is None:
                 continue
             error = message.error()
@@ -55,7 +59,7 @@ class FollowedTopic:
                 self._take(message)
             else:
                 log.warning("following %s: %s", self._topic, error.str())
-        consumer.close()
+        self._consumer.close()
 
     def _take(self, message: Message) -> None:
         """A record that cannot be used is skipped: one bad record must not end the following."""

@@ -1,0 +1,49 @@
+"""Fails when Faust changes something that `streams.worker.faust_internals` relies on.
+
+If it does: read the changed method, see whether the worker's assumptions still hold, then put the new
+digest here.
+"""
+
+import hashlib
+import importlib.metadata
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from faust.app.base import App
+from faust.stores.rocksdb import Store
+from faust.streams import Stream
+from faust.tables.base import Collection
+from faust.transport.consumer import Consumer
+
+from streams.worker import faust_internals
+
+RELIED_ON: list[tuple[Callable[..., Any], str]] = [
+    (Stream._py_aiter, "3a48ee257a65435b"),
+    (Stream.events, "c62f4dd3a73fe7aa"),
+    (Stream.ack, "32d7171a89b0931d"),
+    (Consumer._drain_messages, "44a2500309e83c63"),
+    (Consumer.track_message, "217d7f1399a4cd8e"),
+    (Consumer.wait_first, "feade6a31f8a6789"),
+    (Consumer.wait_empty, "e4662fe24f094819"),
+    (App._on_partitions_revoked, "d5c895bbe57dc73a"),
+    (Store._db_for_partition, "cb7e67d5f9efc4bc"),
+    (Store.set_persisted_offset, "b4c811926678346e"),
+    (Store.apply_changelog_batch, "ea3344d369fc4ab5"),
+    (Store.revoke_partitions, "3f85447a24fc34ff"),
+    (Collection.changelog_topic.fget, "3998f703f9143bc2"),
+]
+
+
+def digest(method: Callable[..., Any]) -> str:
+    return hashlib.sha256(inspect.getsource(method).encode()).hexdigest()[:16]
+
+
+def test_the_installed_faust_is_the_one_this_was_written_against() -> None:
+    assert importlib.metadata.version("faust-streaming") == faust_internals.FAUST_VERSION
+
+
+@pytest.mark.parametrize(("method", "expected"), RELIED_ON, ids=lambda value: getattr(value, "__qualname__", ""))
+def test_the_method_is_as_it_was_when_this_was_written(method: Callable[..., Any], expected: str) -> None:
+    assert digest(method) == expected, f"{method.__qualname__} of Faust has changed, see the top of this file"
