@@ -1,0 +1,31 @@
+"""The `nextup` command. Its subcommands are imported when they are called: some bring TensorFlow along."""
+
+from pathlib import Path
+
+import click
+
+from deploy.lazy_group import LazyGroup
+
+COMMANDS = {
+    "demo": ("deploy.commands.demo:demo", "Run everything on this machine and watch it recommend."),
+    "topics": ("deploy.commands.topics:topics", "Create the topics that are missing and check the others."),
+    "worker": ("deploy.commands.worker:worker", "Turn purchases into lists until stopped."),
+    "trainer": ("deploy.commands.trainer:trainer", "Train on the purchase log, and release the model if it is good."),
+    "publish": ("deploy.commands.publish:publish", "Publish purchases from a file."),
+    "subscribe": ("deploy.commands.subscribe:subscribe", "Print lists as they come."),
+    "items": ("deploy.commands.items:items", "Publish the catalogue from a file."),
+    "broker": ("deploy.commands.broker:broker", "Run a local Kafka broker until stopped."),
+    "triton": ("deploy.commands.triton:triton", "Run a local Triton server until stopped."),
+    "bench": ("deploy.commands.bench:bench", "Measure lists per second and latency on this machine."),
+}
+
+
+@click.group(cls=LazyGroup, commands_at=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file with settings; without it, nextup.toml if there is one. NEXTUP_SECTION_FIELD overrides both.",
+)
+@click.version_option(package_name="nextup")
+def main(config: Path | None) -> None:
+    """Every purchase goes into Kafka; within milliseconds that customer's next five products are on a topic."""
