@@ -1,7 +1,8 @@
 """The worker process: a Faust app that carries purchases to lists."""
 
 import logging
-from datetime import datetime, timezone
+import sys
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, NoReturn
 
 import faust
@@ -23,7 +24,7 @@ from streams.worker.catalogue import Catalogue
 from streams.worker.durable_agent import DurableAgent
 from streams.worker.followed_topic import FollowedTopic
 from streams.worker.model_switch import ModelSwitch
-from streams.worker.purchase_journey import JourneyTopics, PurchaseJourney
+from streams.worker.purchase_journey import Answer, Forgotten, JourneyTopics, PurchaseJourney, Step
 from streams.worker.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -58,9 +59,9 @@ def run(
     for followed in parts.followed:
         followed.start()
     app = build_app(kafka, settings, parts, partitions)
-    faust.Worker(
-        app, loglevel=settings.log_level, redirect_stdouts=False, loop=uvloop.new_event_loop()
-    ).execute_from_commandline()
+    worker = faust.Worker(app, loglevel=settings.log_level, redirect_stdouts=False, loop=uvloop.new_event_loop())
+    worker.execute_from_commandline()
+    sys.exit(0)
 
 
 def assemble(
@@ -79,7 +80,7 @@ def assemble(
         _popularity(kafka, settings, names.log),
         k=settings.k,
         history_lines=settings.history_lines,
-        clock=lambda: datetime.now(timezone.utc),
+        clock=lambda: datetime.now(UTC),
     )
     return WorkerParts(
         journey,
@@ -129,7 +130,7 @@ def build_app(kafka: KafkaConnection, settings: WorkerSettings, parts: WorkerPar
     @app.agent(source, concurrency=1, name="purchases")  # type: ignore[untyped-decorator]
     async def purchases(stream: Any) -> None:
         async with _producer(kafka) as producer:
-            agent = DurableAgent(
+            agent: DurableAgent[Step | Forgotten, Answer] = DurableAgent(
                 app,
                 parts.journey,
                 tables,
@@ -193,7 +194,7 @@ def _credentials(kafka: KafkaConnection) -> Any:
 def _popularity(kafka: KafkaConnection, settings: WorkerSettings, log_topic: str) -> RecentPopularity:
     """What was popular when this worker last ran, or other workers run: from the tail of the log."""
     popularity = RecentPopularity(settings.popularity_half_life_days)
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     for message in read_to_end(kafka, log_topic, tail=LOG_TAIL):
         value = message.value()
         event = _logged(value, now) if value else None

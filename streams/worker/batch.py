@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-Headers: TypeAlias = list[tuple[str, bytes]]
+Headers: TypeAlias = tuple[tuple[str, bytes], ...]
 
 
 class SourceRecord(NamedTuple):
@@ -24,7 +24,7 @@ class Record(NamedTuple):
     partition: int
     key: bytes | None
     value: bytes | None
-    headers: Headers = []
+    headers: Headers = ()
 
 
 class StateTable(NamedTuple):

@@ -18,5 +18,5 @@ def dead_letter(topic: str, record: SourceRecord, error: Exception) -> Record:
         "source.partition": str(record.partition),
         "source.offset": str(record.offset),
     }
-    headers = [*record.headers, *((name, text.encode(errors="replace")) for name, text in about.items())]
-    return Record(topic, record.partition, record.key, record.value, headers)
+    added = tuple((name, text.encode(errors="replace")) for name, text in about.items())
+    return Record(topic, record.partition, record.key, record.value, record.headers + added)

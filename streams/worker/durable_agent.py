@@ -123,20 +123,22 @@ class DurableAgent(Generic[StepT, AnswerT]):
             if step is not None:
                 steps.append((record, step))
         self._unwritten |= batch.state
-        answers = asyncio.create_task(self._ask([step for _, step in steps]))
-        self._pending.put_nowait(_Pending(events, batch, steps, answers))
+        self._pending.put_nowait(_Pending(events, batch, steps, self._start_asking(steps)))
 
     def _decide(self, record: SourceRecord, batch: Batch) -> StepT | None:
         """One event alone: whatever it breaks, it takes nothing else of the batch with it."""
         attempt = batch.savepoint()
         try:
             step = self._handler.decide(record, attempt)
-        except Exception as error:  # noqa: BLE001 - the boundary that keeps one bad event to itself
+        except Exception as error:
             log.exception("event %s/%d/%d failed", *record[:3])
             self._handler.give_up(record, error, batch)
             return None
         batch.merge(attempt)
         return step
+
+    def _start_asking(self, steps: Sequence[tuple[SourceRecord, StepT]]) -> asyncio.Task[Sequence[AnswerT]]:
+        return asyncio.ensure_future(self._ask([step for _, step in steps]))
 
     async def _ask(self, steps: Sequence[StepT]) -> Sequence[AnswerT]:
         return await self._handler.ask(steps) if steps else ()
@@ -170,7 +172,7 @@ class DurableAgent(Generic[StepT, AnswerT]):
             attempt = pending.batch.savepoint()
             try:
                 self._handler.conclude(step, answer, attempt)
-            except Exception as error:  # noqa: BLE001 - as in _decide
+            except Exception as error:
                 log.exception("event %s/%d/%d failed", *record[:3])
                 self._handler.give_up(record, error, pending.batch)
             else:
@@ -205,9 +207,9 @@ class DurableAgent(Generic[StepT, AnswerT]):
 
 
 def _source_record(message: Any) -> SourceRecord:
-    headers = message.headers
-    pairs = list(headers.items()) if isinstance(headers, dict) else list(headers or ())
-    return SourceRecord(message.topic, message.partition, message.offset, message.key, message.value, pairs)
+    headers = message.headers or ()
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    return SourceRecord(message.topic, message.partition, message.offset, message.key, message.value, tuple(pairs))
 
 
 async def send_and_await(producer: AIOKafkaProducer, records: Sequence[Record]) -> dict[tuple[str, int], int]:
@@ -249,6 +251,4 @@ def _record_batches(producer: AIOKafkaProducer, records: Sequence[Record]) -> li
 
 def _append(batch: Any, record: Record) -> bool:
     """False where the batch is full."""
-    return (
-        batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers) is not None
-    )
+    return batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers)) is not None

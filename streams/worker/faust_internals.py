@@ -18,6 +18,7 @@ holds a digest of each method named here and fails when one of them changes.
 """
 
 from collections.abc import Awaitable, Coroutine
+from types import CoroutineType
 from typing import Any
 
 import faust
@@ -37,7 +38,7 @@ def drain(app: faust.App, stream: Any, most: int) -> list[Any]:
     so that its offset is not committed before it is acknowledged.
     """
     queue = stream.channel.queue
-    events = []
+    events: list[Any] = []
     while len(events) < most and not queue.empty():
         event = queue.get_nowait()
         message = event.message
@@ -56,7 +57,8 @@ def is_current(app: faust.App, event: Any) -> bool:
 
 def partition_store(table: Any, partition: int) -> Rdict:
     """The RocksDB database behind one partition of a table."""
-    return table.data._db_for_partition(partition)
+    store: Rdict = table.data._db_for_partition(partition)
+    return store
 
 
 def set_persisted_offset(table: Any, partition: int, offset: int) -> None:
@@ -67,7 +69,11 @@ def set_persisted_offset(table: Any, partition: int, offset: int) -> None:
 _wait_first = Consumer.wait_first
 
 
-async def _wait_first_directly(self: Any, *awaitables: Awaitable[Any], timeout: float | None = None) -> Any:
+async def _wait_first_directly(
+    self: Any,
+    *awaitables: Awaitable[Any],
+    timeout: float | None = None,  # noqa: ASYNC109 - the signature is Faust's
+) -> Any:
     """`_drain_messages` calls this once per record with (callback, suspend_flow.wait()).
 
     The callback only puts the record into the agents' queues; unless the flow is already suspended it
@@ -75,11 +81,15 @@ async def _wait_first_directly(self: Any, *awaitables: Awaitable[Any], timeout: 
     """
     if len(awaitables) == 2 and not self.suspend_flow.is_set():
         callback, suspended = awaitables
-        if isinstance(callback, Coroutine) and callback.__name__ == "on_message" and isinstance(suspended, Coroutine):
+        if _is_delivery(callback) and isinstance(suspended, Coroutine):
             suspended.close()
             await callback
             return None
     return await _wait_first(self, *awaitables, timeout=timeout)
+
+
+def _is_delivery(awaitable: Awaitable[Any]) -> bool:
+    return isinstance(awaitable, CoroutineType) and awaitable.__name__ == "on_message"
 
 
 def await_deliveries_directly() -> None:

@@ -115,7 +115,10 @@ def _with_order(history: History, order: Order, max_lines: int) -> History:
     """Late events take their place by time; two at the same instant are ordered by their ids."""
     orders = list(history.orders)
     place = len(orders)
-    while place > 0 and (orders[place - 1].occurred_at, orders[place - 1].event_id) > (order.occurred_at, order.event_id):
+    while place > 0 and (orders[place - 1].occurred_at, orders[place - 1].event_id) > (
+        order.occurred_at,
+        order.event_id,
+    ):
         place -= 1
     orders.insert(place, order)
     return _capped(msgspec.structs.replace(history, orders=orders), max_lines)

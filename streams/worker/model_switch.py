@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from serving.errors import VersionNotFound
+from serving.errors import ServingError
 from serving.model_repository import ModelRepository
 from serving.vocabulary import Vocabulary
 from streams.contract import messages
@@ -40,7 +40,7 @@ class ModelSwitch:
         try:
             version = messages.model_version.decode(value).version
             released = self._repository.read(self._name, version)
-        except (msgspec.MsgspecError, VersionNotFound) as error:
+        except (msgspec.MsgspecError, ServingError) as error:
             log.error("an announced version of %s cannot be used; staying with the one before: %s", self._name, error)
             return
         self.current = ServingModel(ModelRef(self._name, version), released.vocabulary)

@@ -7,7 +7,7 @@ a file of its own: `streams.contract.messages`, `history`, `serving.features`, `
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -28,13 +28,13 @@ from streams.worker.batch import Batch, Record, Slot, SourceRecord, StateTable
 from streams.worker.catalogue import Catalogue
 from streams.worker.dead_letters import dead_letter
 from streams.worker.history import Effect, History
-from streams.worker.model_switch import ModelSwitch, ServingModel
+from streams.worker.model_switch import ModelSwitch
 
 log = logging.getLogger(__name__)
 
 Clock: TypeAlias = Callable[[], datetime]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class JourneyTopics(NamedTuple):
@@ -58,11 +58,21 @@ class Step(NamedTuple):
     replayed: bool
 
 
+class Forgotten(NamedTuple):
+    """An erasure, whose turn at the lists comes after the events before it have had theirs."""
+
+    record: SourceRecord
+    user_id: str
+
+
 class Answer(NamedTuple):
     """Suggestions, best first; `model` is None where the fallback made them."""
 
     model: ModelRef | None
     suggestions: Sequence[Suggestion]
+
+
+NO_ANSWER = Answer(None, ())
 
 
 class PurchaseJourney:
@@ -89,7 +99,7 @@ class PurchaseJourney:
         self._history_lines = history_lines
         self._clock = clock
 
-    def decide(self, record: SourceRecord, batch: Batch) -> Step | None:
+    def decide(self, record: SourceRecord, batch: Batch) -> Step | Forgotten | None:
         """Into the history and the log, or to the dead letters."""
         try:
             event = messages.decode_event(record.key, record.value, self._clock())
@@ -97,17 +107,21 @@ class PurchaseJourney:
             self.give_up(record, error, batch)
             return None
         if isinstance(event, Erasure):
-            self._erase(record, event, batch)
-            return None
+            return self._erase(record, event, batch)
         return self._accept(record, event, batch)
 
     def give_up(self, record: SourceRecord, error: Exception, batch: Batch) -> None:
         batch.send(dead_letter(self._topics.dead_letters, record, error))
 
-    async def ask(self, steps: Sequence[Step]) -> list[Answer]:
+    async def ask(self, steps: Sequence[Step | Forgotten]) -> list[Answer]:
         """One question to Triton for the whole batch; whoever it cannot answer for gets the fallback."""
+        waiting = [step for step in steps if isinstance(step, Step)]
+        answers = iter(await self._answers(waiting))
+        return [next(answers) if isinstance(step, Step) else NO_ANSWER for step in steps]
+
+    async def _answers(self, steps: Sequence[Step]) -> list[Answer]:
         model = self._switch.current
-        if model is None:
+        if model is None or not steps:
             return [self._fall_back(step) for step in steps]
         inputs = _inputs([step.history for step in steps], model.vocabulary)
         try:
@@ -116,8 +130,7 @@ class PurchaseJourney:
             log.warning("%d lists fall back: %s", len(steps), error)
             return [self._fall_back(step) for step in steps]
         sequences = inputs["item_index"]
-        # The newest line stands last, but may be of an item that this version does not know.
-        knows_user = (sequences >= FIRST_ITEM).any(axis=1).tolist()
+        knows_user: list[bool] = np.any(sequences >= FIRST_ITEM, axis=1).tolist()
         return [
             Answer(model.ref, suggestion.from_model(candidates, row, sequences[row], model.vocabulary))
             if knows_user[row]
@@ -125,8 +138,15 @@ class PurchaseJourney:
             for row, step in enumerate(steps)
         ]
 
-    def conclude(self, step: Step, answer: Answer, batch: Batch) -> None:
-        """Publish the list, and what became of the one that stood before."""
+    def conclude(self, step: Step | Forgotten, answer: Answer, batch: Batch) -> None:
+        """Publish the list, or take it back for an erased user."""
+        if isinstance(step, Step):
+            self._publish(step, answer, batch)
+        else:
+            batch.put(Slot(self._topics.lists, step.record.partition, messages.user_key(step.user_id)), None)
+
+    def _publish(self, step: Step, answer: Answer, batch: Batch) -> None:
+        """The list, and what became of the one that stood before."""
         slot = Slot(self._topics.lists, step.record.partition, messages.user_key(step.event.user_id))
         stored = batch.get(slot)
         standing = messages.recommendation_list.decode(stored) if stored else None
@@ -157,30 +177,25 @@ class PurchaseJourney:
         if change.effect is Effect.REPEATED:
             return None
         batch.send(
-            Record(
-                self._topics.log, record.partition, messages.log_key(event.user_id, event.event_id), record.value
-            )
+            Record(self._topics.log, record.partition, messages.log_key(event.user_id, event.event_id), record.value)
         )
         if change.effect is Effect.APPLIED and isinstance(event, Purchase):
             self._count(event)
-        return Step(
-            record, event, history.as_it_was(change.history, record.offset), change.effect is Effect.REPLAYED
-        )
+        return Step(record, event, history.as_it_was(change.history, record.offset), change.effect is Effect.REPLAYED)
 
     def _count(self, purchase: Purchase) -> None:
         at = purchase.occurred_at.timestamp()
         for line in purchase.items:
             self._popularity.add(line.item_id, at)
 
-    def _erase(self, record: SourceRecord, event: Erasure, batch: Batch) -> None:
-        """Tombstones for the user's state, list, and the log records of the orders still kept."""
-        user = messages.user_key(event.user_id)
-        slot = Slot(self._topics.histories, record.partition, user)
+    def _erase(self, record: SourceRecord, event: Erasure, batch: Batch) -> Forgotten:
+        """Tombstones for the user's history and the log records of the orders still kept."""
+        slot = Slot(self._topics.histories, record.partition, messages.user_key(event.user_id))
         for order in history.decode(batch.get(slot)).orders:
             key = messages.log_key(event.user_id, order.event_id)
             batch.send(Record(self._topics.log, record.partition, key, None))
         batch.put(slot, None)
-        batch.put(Slot(self._topics.lists, record.partition, user), None)
+        return Forgotten(record, event.user_id)
 
     def _fall_back(self, step: Step) -> Answer:
         return Answer(None, self._fillers(step))

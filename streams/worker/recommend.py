@@ -5,7 +5,7 @@ from datetime import datetime
 
 from serving.suggestion import Suggestion
 from streams.contract import messages
-from streams.contract.messages import Cause, Hit, ModelRef, Outcome, Purchase, Recommended, RecommendationList
+from streams.contract.messages import Cause, Hit, ModelRef, Outcome, Purchase, RecommendationList, Recommended
 
 
 def choose(

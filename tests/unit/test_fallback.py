@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from serving import fallback
 from serving.fallback import LEADERS, RecentPopularity
+from serving.suggestion import Suggestion
 
 DAY = 24 * 3600.0
 
@@ -19,7 +20,7 @@ def popular(*item_ids: str, at: float = 0.0) -> RecentPopularity:
     return popularity
 
 
-def ids(suggestions: list[fallback.Suggestion]) -> list[str]:
+def ids(suggestions: list[Suggestion]) -> list[str]:
     return [suggestion.item_id for suggestion in suggestions]
 
 

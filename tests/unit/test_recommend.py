@@ -14,7 +14,9 @@ def suggested(*item_ids: str) -> list[Suggestion]:
     return [Suggestion(item_id, 1 / rank, "w") for rank, item_id in enumerate(item_ids, 1)]
 
 
-def made(*item_ids: str, model: ModelRef | None = MODEL, standing: RecommendationList | None = None) -> RecommendationList:
+def made(
+    *item_ids: str, model: ModelRef | None = MODEL, standing: RecommendationList | None = None
+) -> RecommendationList:
     return recommend.make_list(
         user_id="u",
         cause=Cause("purchase", "e"),
@@ -27,7 +29,7 @@ def made(*item_ids: str, model: ModelRef | None = MODEL, standing: Recommendatio
 
 
 def test_what_is_not_available_is_left_out_and_the_next_best_moves_up() -> None:
-    chosen = recommend.choose(suggested("a", "b", "c"), lambda: [], lambda item: item != "a", 2)
+    chosen = recommend.choose(suggested("a", "b", "c"), list, lambda item: item != "a", 2)
     assert [s.item_id for s in chosen] == ["b", "c"]
 
 

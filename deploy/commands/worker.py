@@ -1,0 +1,17 @@
+"""`nextup worker`: a worker in the foreground."""
+
+import click
+
+from deploy.command_line import pass_settings
+from deploy.settings import Settings
+from streams.worker import app
+
+
+@click.command()
+@pass_settings
+def worker(settings: Settings) -> None:
+    """Turn purchases into lists until stopped.
+
+    Run as many as there are partitions, each with a worker.datadir of its own: they share the work.
+    """
+    app.run(settings.kafka, settings.triton, settings.worker, settings.models.repository, settings.models.name)
