@@ -1,0 +1,40 @@
+# What a newcomer needs: make demo. Everything else is listed by: make help
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL_PYTHON := [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y --no-install-recommends python3 python3-venv
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo test unit integration lint lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## bring environments, broker and Triton up to date; PYTHON=path takes that Python 3.11 or 3.12
+	@command -v $(PYTHON) >/dev/null || { $(INSTALL_PYTHON); } || { echo "setup: $(PYTHON) is missing; run: sudo apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "setup: $(PYTHON) is older than 3.10; run: make setup PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -m deploy.setup $(if $(filter-out python3,$(PYTHON)),--python $(PYTHON))
+
+demo: setup ## run everything on this machine; PURCHASES=n stops after so many, RATE=n sets purchases per second
+	@$(BIN)/nextup demo $(if $(PURCHASES),--purchases $(PURCHASES)) $(if $(RATE),--rate $(RATE))
+
+test: lint unit integration ## everything that must pass
+
+unit: setup ## tests that need no server
+	$(BIN)/pytest tests/unit
+
+integration: setup ## tests against a real broker and a real Triton server, which they start and stop
+	$(BIN)/pytest tests/integration
+
+lint: setup ## style, types, and the floors that imports must keep
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: setup ## write the locks anew; UPGRADE=1 takes the newest versions
+	@$(BIN)/python -m deploy.setup.lock $(if $(UPGRADE),--upgrade)
+
+clean: ## remove what setup and running have made: environments, jars, all run-time data
+	rm -rf .venv .venv-triton .jars .nextup .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

@@ -1,0 +1,1 @@
+"""From a fresh checkout to one that runs. Standard library alone: there is no environment yet."""
