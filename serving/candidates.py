@@ -13,7 +13,8 @@ K_CANDIDATES = 32
 """How many a model answers (fewer where the shop has fewer items): what is not available is dropped later."""
 NO_REASON = -1
 
-OUTPUT_TYPES = {"item_index": np.dtype(np.int32), "score": np.dtype(np.float32), "because": np.dtype(np.int32)}
+# The graph has an input called item_index, and ONNX names a value only once.
+OUTPUT_TYPES = {"candidate": np.dtype(np.int32), "score": np.dtype(np.float32), "because": np.dtype(np.int32)}
 
 
 class Candidates(NamedTuple):

@@ -10,11 +10,9 @@ from tritonclient.utils import InferenceServerException
 from serving.candidates import OUTPUT_TYPES, Candidates, joined
 from serving.errors import ModelUnavailable
 from serving.features import INPUT_NAMES, ModelInputs
+from serving.model_config import MAX_BATCH_SIZE
 
-__all__ = ["CHANNEL_OPTIONS", "MAX_BATCH_SIZE", "Candidates", "TritonClient", "TritonSettings", "infer_inputs"]
-
-MAX_BATCH_SIZE = 256
-"""Rows that Triton takes in one request; larger batches are sent in parts."""
+__all__ = ["CHANNEL_OPTIONS", "Candidates", "TritonClient", "TritonSettings", "infer_inputs", "read_answer"]
 
 # gRPC would wait up to two minutes between attempts, long after a restarted server is back.
 CHANNEL_OPTIONS = [

@@ -1,0 +1,1 @@
+"""What Triton's python backend runs; copied into each model version, so it imports nothing of ours."""
