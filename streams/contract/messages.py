@@ -13,13 +13,16 @@ send more than we read. Times are ISO 8601 with a zone.
 
 import hashlib
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from streams.contract.errors import InvalidEvent
+
+T = TypeVar("T")
 
 MAX_VALUE_BYTES = 1_000_000
 """Largest event value that is accepted, in bytes."""
@@ -218,12 +221,21 @@ def event_from_json(value: bytes) -> Event:
 
     What only the record can tell is not checked: its key, and whether the time lies ahead of the clock.
     """
+    return _checked(_decode_value, value)
+
+
+def item_from_json(value: bytes) -> Item:
+    """The catalogue item in JSON bytes; InvalidEvent says what is wrong with it."""
+    return _checked(item.decode, value)
+
+
+def _checked(decode: Callable[[bytes], T], value: bytes) -> T:
     if len(value) > MAX_VALUE_BYTES:
         raise InvalidEvent("too-large", f"the value has {len(value):,} bytes; at most {MAX_VALUE_BYTES:,} are accepted")
     try:
         # The decoder skips fields that no class names without a look at their bytes.
         value.decode()
-        return _decode_value(value)
+        return decode(value)
     except msgspec.ValidationError as error:
         raise invalid_field(error) from None
     except UnicodeDecodeError as error:
@@ -297,10 +309,7 @@ def check(event: Event, now: datetime) -> bytes:
 def check_item(product: Item) -> bytes:
     """The bytes of a catalogue item built in Python, or InvalidEvent where it is not what `Item` says."""
     value = _written(product)
-    try:
-        item.decode(value)
-    except msgspec.ValidationError as error:
-        raise invalid_field(error) from None
+    item_from_json(value)
     return value
 
 
