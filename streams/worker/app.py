@@ -60,7 +60,12 @@ def run(
         followed.start()
     app = build_app(kafka, settings, parts, partitions)
     worker = faust.Worker(app, loglevel=settings.log_level, redirect_stdouts=False, loop=uvloop.new_event_loop())
-    worker.execute_from_commandline()
+    try:
+        worker.execute_from_commandline()
+    finally:
+        # The last line of the log, behind all that stops: what a supervisor shows.
+        if app.crash_reason is not None:
+            log.critical("the worker has stopped, because it could not go on: %r", app.crash_reason)
     sys.exit(0)
 
 

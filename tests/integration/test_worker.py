@@ -68,6 +68,17 @@ def test_all_of_a_users_records_lie_in_the_partition_of_the_purchases(kafka: Kaf
         assert message.partition() == partition[messages.user_key(user_id)]
 
 
+@pytest.mark.usefixtures("worker")
+def test_purchases_are_read_whatever_compression_their_publisher_chose(kafka: KafkaConnection) -> None:
+    codecs = ["none", "gzip", "snappy", "lz4", "zstd"]
+    for codec in codecs:
+        source = Source(kafka, compression_type=codec)
+        source.buy(f"user of {codec}", codec, *(["a"] * 100))
+        source.flush()
+    found = eventually(lambda: lists_by_event(kafka), lambda found: len(found) == len(codecs), "a list for each codec")
+    assert set(found) == set(codecs)
+
+
 GOOD = messages.encode(messages.Purchase("e", "u", BOUGHT_AT, [Line("a")]))
 BAD_EVENTS: dict[str, tuple[bytes | None, bytes | None, str]] = {
     "unknown type": (b"u", GOOD.replace(b'"purchase"', b'"refund"'), "unknown-type"),

@@ -43,11 +43,10 @@ def running_worker(kafka: KafkaConnection, folder: Path, **more: str) -> Iterato
 class Source:
     """Writes raw records to `purchases`, also such as no publisher of ours would send."""
 
-    def __init__(self, kafka: KafkaConnection) -> None:
+    def __init__(self, kafka: KafkaConnection, **settings: Any) -> None:
         self._topic = kafka.topic_prefix + topics.PURCHASES.name
-        self._producer = Producer(
-            kafka.for_confluent(partitioner="murmur2_random", message_max_bytes=8 << 20, enable_idempotence=True)
-        )
+        ours = {"partitioner": "murmur2_random", "message_max_bytes": 8 << 20, "enable_idempotence": True}
+        self._producer = Producer(kafka.for_confluent(**ours | settings))
 
     def send(self, key: bytes | None, value: bytes | None) -> None:
         self._producer.produce(self._topic, value, key)

@@ -1,0 +1,1 @@
+"""The main job on real input, on this machine: everything started, trained, replayed and shown."""
