@@ -23,7 +23,7 @@ def topics(settings: Settings) -> None:
 def _table(settings: Settings, created: list[str]) -> Table:
     table = Table(title=f"Topics at {settings.kafka.bootstrap_servers}", title_justify="left", box=SIMPLE)
     for heading in ("topic", "key", "partitions", "keeps", ""):
-        table.add_column(heading, justify="right" if heading == "partitions" else "left", no_wrap=True)
+        table.add_column(heading, justify="right" if heading == "partitions" else "left", overflow="fold")
     for topic in TOPICS:
         name = settings.kafka.topic_prefix + topic.name
         partitions = settings.topics.partitions_of(topic)

@@ -123,8 +123,8 @@ class TritonServer(LocalServer):
             str(installation.server / "bin" / "tritonserver"),
             f"--model-repository={self.model_repository.resolve()}",
             f"--backend-directory={installation.server / 'backends'}",
-            f"--backend-config=python,shm-region-prefix-name={self._id}_",
-            f"--id={self._id}",
+            f"--backend-config=python,shm-region-prefix-name={self.server_id}_",
+            f"--id={self.server_id}",
             "--model-control-mode=explicit",
             *(f"--load-model={name}" for name in present),
             *([f"--model-config-name={self._model_config_name}"] if self._model_config_name else []),
@@ -141,13 +141,13 @@ class TritonServer(LocalServer):
         ]
 
     @property
-    def _id(self) -> str:
+    def server_id(self) -> str:
         """A name that no other server uses: ours is bound to the folder, which has one server at a time."""
         return "nextup_" + hashlib.blake2b(bytes(self.folder), digest_size=6).hexdigest()
 
     def _remove_left_shared_memory(self) -> None:
         """A server that was killed leaves its regions behind, and the next one may trip over them."""
-        for region in SHARED_MEMORY.glob(f"{self._id}_*"):
+        for region in SHARED_MEMORY.glob(f"{self.server_id}_*"):
             region.unlink(missing_ok=True)
 
     def _answers(self) -> bool:
@@ -156,7 +156,7 @@ class TritonServer(LocalServer):
             return False
         client = tritonclient.grpc.InferenceServerClient(self.grpc_address)
         with contextlib.closing(client), contextlib.suppress(InferenceServerException):
-            return bool(client.get_server_metadata(client_timeout=1.0).name == self._id)
+            return bool(client.get_server_metadata(client_timeout=1.0).name == self.server_id)
         return False
 
 
