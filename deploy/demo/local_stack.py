@@ -52,7 +52,7 @@ class LocalStack:
             self._stops.enter_context(triton)
             tell(triton.grpc_address)
         self._children += [broker.process, triton.process]
-        self.settings = _settings(self.folder, broker.bootstrap_servers, triton.grpc_address)
+        self.settings = settings_for(self.folder, self.folder / "models", broker.bootstrap_servers, triton.grpc_address)
         self.config_file.write_text(_toml(self.settings))
         with self.step("topics") as tell:
             created = topics.ensure(self.settings.kafka, self.settings.topics)
@@ -111,11 +111,11 @@ def _is_ready(worker: ChildProcess) -> bool:
     return any("Worker ready" in line for line in worker.last_lines(50))
 
 
-def _settings(folder: Path, bootstrap_servers: str, triton: str) -> Settings:
+def settings_for(folder: Path, models: Path, bootstrap_servers: str, triton: str) -> Settings:
     return Settings(
         kafka=KafkaConnection(bootstrap_servers=bootstrap_servers),
         triton=TritonSettings(url=triton),
-        models=ModelSettings(repository=str(folder / "models")),
+        models=ModelSettings(repository=str(models)),
         worker=WorkerSettings(datadir=str(folder / "worker"), instance_id="demo"),
     )
 

@@ -1,0 +1,63 @@
+"""The processes that are measured, each in a fresh process, on topics and state of its own."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from deploy.settings import Settings
+from deploy.stack.locations import app_python
+from deploy.stack.process import ChildProcess
+from serving.model_repository import ModelRepository
+from streams.contract import topics
+from streams.contract.connection import KafkaConnection
+from streams.worker.app import journey_topics
+from trainer import release
+
+
+class Candidate(NamedTuple):
+    """A process that turns purchases into lists: its name, and Python's arguments that start it."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+
+WORKER = Candidate("nextup worker", ("-m", "deploy", "worker"))
+BY_HAND = Candidate("by hand", ("-m", "deploy.bench.by_hand"))
+CANDIDATES = (WORKER, BY_HAND)
+
+
+def fresh_topics(settings: Settings, prefix: str) -> KafkaConnection:
+    """Empty topics under a prefix of their own, on which the newest model version is announced."""
+    connection = KafkaConnection(bootstrap_servers=settings.kafka.bootstrap_servers, topic_prefix=prefix)
+    topics.ensure(connection, settings.topics)
+    changelog = journey_topics(prefix, settings.worker.group).histories.changelog
+    new = NewTopic(changelog, settings.topics.partitions, 1, config={"cleanup.policy": "compact"})
+    AdminClient(connection.for_confluent()).create_topics([new])[changelog].result()
+    repository = ModelRepository(settings.models.repository)
+    name = settings.models.name
+    release.announce(connection, repository.read(name, repository.versions(name)[-1]).metadata, "benchmark")
+    return connection
+
+
+@contextmanager
+def running(
+    candidate: Candidate, settings: Settings, connection: KafkaConnection, folder: Path
+) -> Iterator[ChildProcess]:
+    """The candidate at work on `connection`, with its state and log in `folder`."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NEXTUP_")} | {
+        "NEXTUP_KAFKA_BOOTSTRAP_SERVERS": connection.bootstrap_servers,
+        "NEXTUP_KAFKA_TOPIC_PREFIX": connection.topic_prefix,
+        "NEXTUP_TRITON_URL": settings.triton.url,
+        "NEXTUP_TRITON_DEADLINE_MS": "5000",
+        "NEXTUP_MODELS_REPOSITORY": settings.models.repository,
+        "NEXTUP_MODELS_NAME": settings.models.name,
+        "NEXTUP_WORKER_DATADIR": str(folder / "state"),
+        "NEXTUP_WORKER_LOG_LEVEL": "WARNING",
+    }
+    command = [app_python(), *candidate.arguments]
+    with ChildProcess(command, name=candidate.name, log=folder / "process.log", environment=environment) as process:
+        yield process
