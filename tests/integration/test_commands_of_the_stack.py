@@ -29,7 +29,7 @@ def variables(kafka: KafkaConnection) -> dict[str, str]:
     }
 
 
-def test_topics_are_created_once_and_then_found(bare_kafka: KafkaConnection) -> None:
+def test_topics_are_made_once_and_then_found(bare_kafka: KafkaConnection) -> None:
     first = nextup(["topics"], variables(bare_kafka))
     assert first.returncode == 0, first.stderr
     assert first.stdout.count("created") == len(TOPICS)

@@ -1,6 +1,7 @@
 """The local Triton server, as a real one."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,12 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
 
 from deploy.stack.errors import AlreadyRunning
+from deploy.stack.locations import CHECKOUT
 from deploy.stack.ports import accepts_connections, free_ports
 from deploy.stack.process import wait_until
-from deploy.stack.triton import SHARED_MEMORY, TritonServer
+from deploy.stack.triton import SHARED_MEMORY, TritonServer, find_installation, server_environment
 
 CONFIG = """
 name: "{name}"
@@ -141,3 +144,14 @@ def test_the_server_ends_with_the_process_that_started_it(tmp_path: Path) -> Non
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     port = int(done.stdout.rpartition(":")[2])
     wait_until(lambda: not accepts_connections(port), 15, "the server's end")
+
+
+def test_the_options_in_the_compose_file_are_options_of_triton() -> None:
+    installation = find_installation()
+    server = installation.server / "bin" / "tritonserver"
+    environment = server_environment(installation)
+    told = subprocess.run([server, "--help"], env=environment, capture_output=True, text=True, check=False)
+    known = set(re.findall(r"--[a-z-]+", told.stdout + told.stderr))
+    compose = yaml.safe_load((CHECKOUT / "deploy" / "compose.yaml").read_text())
+    used = {word.partition("=")[0] for word in compose["services"]["triton"]["command"] if word.startswith("--")}
+    assert used <= known
