@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from jsonschema import Draft7Validator
+from jsonschema.validators import validator_for
 
 import deploy.cli
 from deploy.settings import load
@@ -34,7 +34,8 @@ def ports() -> Iterator[str]:
 
 def test_it_is_valid_by_the_schema_of_the_specification() -> None:
     schema = distribution("check-jsonschema").locate_file("check_jsonschema/builtin_schemas/vendor/compose-spec.json")
-    errors = Draft7Validator(json.loads(Path(str(schema)).read_text())).iter_errors(COMPOSE)
+    specification = json.loads(Path(str(schema)).read_text())
+    errors = validator_for(specification)(specification).iter_errors(COMPOSE)
     assert [error.message for error in errors] == []
 
 
