@@ -9,7 +9,7 @@ import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import uvloop
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
@@ -130,8 +130,7 @@ def _record(message: Message) -> SourceRecord:
     topic, partition, offset = message.topic(), message.partition(), message.offset()
     if topic is None or partition is None or offset is None:
         raise RuntimeError("a record without a place")
-    headers: Sequence[Any] = message.headers() or ()
-    return SourceRecord(topic, partition, offset, message.key(), message.value(), tuple(headers))
+    return SourceRecord(topic, partition, offset, message.key(), message.value(), ())
 
 
 def _places(messages: Sequence[Message]) -> Iterator[TopicPartition]:

@@ -58,6 +58,6 @@ def running(
         "NEXTUP_WORKER_DATADIR": str(folder / "state"),
         "NEXTUP_WORKER_LOG_LEVEL": "WARNING",
     }
-    command = [app_python(), *candidate.arguments]
+    command = [str(app_python()), *candidate.arguments]
     with ChildProcess(command, name=candidate.name, log=folder / "process.log", environment=environment) as process:
         yield process

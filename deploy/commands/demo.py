@@ -18,8 +18,9 @@ FOLDER = RUN_TIME / "demo"
 @click.option("--purchases", type=click.IntRange(min=1), help="Stop after so many purchases.")
 @click.option("--rate", type=click.FloatRange(min=0.1), default=50.0, show_default=True, help="Events per second.")
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), default=FOLDER, help="State and logs.")
+@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="Keep the last view as an SVG file.")
 @click.option("--started-at", type=float, hidden=True, help="Unix time at which the caller began to set up.")
-def demo(purchases: int | None, rate: float, folder: Path, started_at: float | None) -> None:
+def demo(purchases: int | None, rate: float, folder: Path, picture: Path | None, started_at: float | None) -> None:
     """Start everything, train on a year of purchases, replay the month after, and watch the lists.
 
     A second run goes on where the first one stopped, with its model. The last line is JSON.
@@ -40,6 +41,8 @@ def demo(purchases: int | None, rate: float, folder: Path, started_at: float | N
             run.replay(purchases, rate)
         finally:
             summary = run.summary(began)
+            if picture:
+                picture.write_text(run.picture())
     click.echo(final_line(summary))
 
 

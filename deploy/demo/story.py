@@ -113,6 +113,10 @@ class Demo:
             "model_version": board.model_version,
         }
 
+    def picture(self) -> str:
+        """The view as it is now, as SVG."""
+        return view.picture(self.board, self._titles, self.board.purchases)
+
     def _publish_history(self) -> None:
         story = self._story
         left_out = ", ".join(f"{count:,} rows with {reason}" for reason, count in story.report.left_out.items())

@@ -1,9 +1,11 @@
 """The live view of the replay, on a terminal."""
 
+import io
 import math
+import re
 from collections.abc import Mapping
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -13,6 +15,7 @@ from deploy.demo.scoreboard import HitRate, Scoreboard
 from streams.contract.messages import Event, Purchase, RecommendationList
 
 TITLE_WIDTH = 34
+PICTURE_WIDTH = 150
 
 
 def render(board: Scoreboard, titles: Mapping[str, str], total: int) -> RenderableType:
@@ -91,6 +94,13 @@ def _percent(rate: HitRate) -> str:
 
 def _ms(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.1f} ms"
+
+
+def picture(board: Scoreboard, titles: Mapping[str, str], total: int) -> str:
+    """The view as SVG that fetches nothing: rich has it load a font from elsewhere."""
+    console = Console(record=True, width=PICTURE_WIDTH, file=io.StringIO())
+    console.print(render(board, titles, total))
+    return re.sub(r"@font-face\s*{[^}]*}", "", console.export_svg(title="make demo"))
 
 
 def line(board: Scoreboard, total: int) -> str:
