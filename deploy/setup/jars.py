@@ -12,6 +12,8 @@ from deploy.stack.locations import APP_ENVIRONMENT, JARS, RUN_TIME
 
 COORDINATES = LOCKS / "jgo.toml"
 LIST = LOCKS / "broker-jars.sha256"
+# Sorting jars into a module path would need a Java, which jgo may try to download.
+JGO_OPTIONS = ("--resolver", "python", "--links", "copy", "--class-path-only")
 
 
 def is_complete() -> bool:
@@ -33,7 +35,7 @@ def broker_jars() -> None:
 def resolve(folder: Path) -> list[Path]:
     """Resolve the coordinates into `folder`; the jars that they and their dependencies come to."""
     shutil.copy(COORDINATES, folder / "jgo.toml")
-    run([APP_ENVIRONMENT / "bin" / "jgo", "--resolver", "python", "--links", "copy", "sync"], folder=folder)
+    run([APP_ENVIRONMENT / "bin" / "jgo", *JGO_OPTIONS, "sync"], folder=folder)
     return sorted(folder.glob(".jgo/*/*.jar"), key=lambda jar: jar.name)
 
 
