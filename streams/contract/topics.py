@@ -1,5 +1,6 @@
 """The topics: their names, keys and settings; made where missing, refused where different."""
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -118,6 +119,19 @@ def _create(admin: AdminClient, connection: KafkaConnection, layout: TopicLayout
             # Two starts at the same moment may both find it missing.
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise TopicMismatch(f"{name} could not be created: {error.args[0].str()}") from None
+    _await_leaders(admin, {topic.topic for topic in new})
+
+
+def _await_leaders(admin: AdminClient, names: set[str]) -> None:
+    """A topic is made a moment before brokers tell of it; whoever comes next must not find it missing."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < deadline:
+        found = admin.list_topics(timeout=TIMEOUT_S).topics
+        partitions = [list(found[name].partitions.values()) if name in found else [] for name in names]
+        if all(some and all(partition.leader >= 0 for partition in some) for some in partitions):
+            return
+        time.sleep(0.05)
+    raise BrokerUnavailable(f"topics were created, but have no leader after {TIMEOUT_S:.0f} s: {', '.join(names)}")
 
 
 def _problems(
