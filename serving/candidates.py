@@ -43,6 +43,29 @@ class Candidates(NamedTuple):
         return ""
 
 
+TOP = 5
+"""Ranks in which two servers of one version must agree."""
+SCORE_TOLERANCE = 1e-3
+"""Relative: other hardware adds up in another order, and may swap items whose scores are this close."""
+
+
+def difference(expected: Candidates, found: Candidates) -> str:
+    """Where the first TOP ranks of two answers to the same inputs differ, or "" where they agree."""
+    top = slice(None), slice(TOP)
+    if expected.item_index.shape != found.item_index.shape:
+        return f"shape {found.item_index.shape} instead of {expected.item_index.shape}"
+    close = np.isclose(expected.score[top], found.score[top], rtol=SCORE_TOLERANCE, atol=1e-7)
+    if not close.all():
+        row, rank = np.argwhere(~close)[0]
+        return f"row {row}, rank {rank + 1}: score {found.score[row, rank]} instead of {expected.score[row, rank]}"
+    for row, rank in np.argwhere(expected.item_index[top] != found.item_index[top]):
+        item = found.item_index[row, rank]
+        (elsewhere,) = np.nonzero(expected.item_index[row] == item)
+        if not np.isclose(expected.score[row, elsewhere], found.score[row, rank], rtol=SCORE_TOLERANCE).any():
+            return f"row {row}, rank {rank + 1}: item {item} instead of {expected.item_index[row, rank]}"
+    return ""
+
+
 def joined(parts: list[Candidates]) -> Candidates:
     """The answers to the parts of one batch, as one."""
     return parts[0] if len(parts) == 1 else Candidates(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))

@@ -5,7 +5,7 @@ model's configuration in the repository (serving.model_repository.ModelRepositor
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
@@ -33,7 +33,12 @@ class TritonControl:
     def close(self) -> None:
         self._client.close()
 
-    def load(self, name: str, versions: Iterable[int]) -> None:
+    def check_live(self) -> None:
+        """ModelUnavailable where no Triton answers."""
+        with self._translated("asking Triton"):
+            self._client.is_server_live(client_timeout=ANSWER_TIMEOUT_S)
+
+    def load(self, name: str, versions: Sequence[int]) -> None:
         """Have Triton hold what the repository's configuration pins; `versions` must be ready afterwards.
 
         Versions that stay go on answering meanwhile. Raises ModelUnavailable where the load fails or, which

@@ -1,0 +1,58 @@
+"""`nextup trainer`: learn from the purchase log once, and release the version."""
+
+import os
+
+# TensorFlow reads these when it is imported; without them it fills the terminal with remarks.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from deploy.command_line import out, pass_settings
+from deploy.settings import Settings
+from trainer import train
+
+
+class Bars:
+    """One bar for each step, with how long it took and how it went."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._task = TaskID(0)
+
+    def started(self, step: str, total: int | None) -> None:
+        self._task = self._bars.add_task(step, total=total, note="")
+
+    def advanced(self, parts: int) -> None:
+        self._bars.advance(self._task, parts)
+
+    def noted(self, text: str) -> None:
+        self._bars.update(self._task, note=text)
+
+    def finished(self, seconds: float) -> None:
+        done = self._bars.tasks[self._task].completed or 1
+        self._bars.update(self._task, total=done, completed=done)
+
+
+@click.command()
+@pass_settings
+def trainer(settings: Settings) -> None:
+    """Train on the purchase log once, and release the model: Triton loads it, the workers switch to it."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}", style="dim"),
+    )
+    with Progress(*columns, console=out) as bars:
+        version = train.run(
+            settings.kafka,
+            settings.trainer,
+            settings.triton,
+            settings.models.repository,
+            settings.models.name,
+            Bars(bars),
+        )
+    out.print(f"{version.name} version {version.version} answers from now on", highlight=False)

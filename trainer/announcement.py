@@ -1,0 +1,72 @@
+"""What the topic `model-versions` says: which version of a model answers, and since when."""
+
+from datetime import UTC, datetime
+
+import msgspec
+from confluent_kafka import KafkaError, Message, Producer
+
+from serving.model_repository import Metadata
+from streams.contract import messages
+from streams.contract.connection import KafkaConnection
+from streams.contract.errors import BrokerUnavailable
+from streams.contract.messages import ModelVersion
+from streams.contract.reading import read_to_end
+from streams.contract.topics import MODEL_VERSIONS
+
+DELIVERY_TIMEOUT_S = 30.0
+
+
+def announced(connection: KafkaConnection, name: str) -> ModelVersion | None:
+    """The version of a model that was announced last, if any was."""
+    newest: ModelVersion | None = None
+    for message in read_to_end(connection, connection.topic_prefix + MODEL_VERSIONS.name):
+        value = message.value()
+        if message.key() == name.encode() and value is not None:
+            try:
+                newest = messages.model_version.decode(value)
+            except msgspec.MsgspecError:
+                continue  # a foreign record is no announcement; the workers pass it over, too
+    return newest
+
+
+def announce(connection: KafkaConnection, metadata: Metadata, reason: str) -> ModelVersion:
+    """Tell the workers to switch to a version, and return once the broker has taken it.
+
+    Raises BrokerUnavailable where it has not: then the workers may switch or not, and the announcement
+    may be repeated.
+    """
+    version = ModelVersion(
+        name=metadata.name,
+        version=metadata.version,
+        since=datetime.now(UTC),
+        reason=reason,
+        trained_from=metadata.trained_from,
+        trained_to=metadata.trained_to,
+        n_events=metadata.n_events,
+        metrics=metadata.metrics,
+    )
+    failures: list[str] = []
+
+    def on_delivery(error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            failures.append(error.str())
+
+    producer = Producer(
+        connection.for_confluent(
+            acks="all",
+            enable_idempotence=True,
+            partitioner="murmur2_random",
+            delivery_timeout_ms=int(DELIVERY_TIMEOUT_S * 1000),
+        )
+    )
+    producer.produce(
+        connection.topic_prefix + MODEL_VERSIONS.name,
+        key=metadata.name.encode(),
+        value=messages.encode(version),
+        on_delivery=on_delivery,
+    )
+    if producer.flush(DELIVERY_TIMEOUT_S + 1) or failures:
+        raise BrokerUnavailable(
+            f"{metadata.name} version {metadata.version} could not be announced: {', '.join(failures) or 'no answer'}"
+        )
+    return version

@@ -1,0 +1,23 @@
+"""What can go wrong on the way from the log to a released version.
+
+TrainerError
+ ├── NotEnoughData    the log holds too few purchases to learn from
+ ├── ExportMismatch   the exported model does not answer as the trained one does
+ └── ReleaseRefused   a version failed a check before it was announced; the one before goes on serving
+"""
+
+
+class TrainerError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+class NotEnoughData(TrainerError):
+    """The log holds too few purchases to learn from."""
+
+
+class ExportMismatch(TrainerError):
+    """The exported model does not answer as the trained one does."""
+
+
+class ReleaseRefused(TrainerError):
+    """A version failed a check before it was announced; the one before goes on serving."""

@@ -1,0 +1,56 @@
+"""The trained model as an ONNX graph that answers as it did in training."""
+
+from typing import NamedTuple
+
+import numpy as np
+import onnxruntime
+import tensorflow
+import tf2onnx
+
+from serving.candidates import OUTPUT_TYPES, Candidates, difference
+from serving.features import INPUT_NAMES, SEQUENCE_LENGTH, ModelInputs
+from serving.model_repository import Golden
+from trainer.errors import ExportMismatch
+from trainer.lstm import NextPurchaseModel, Tensor
+
+OPSET = 17
+"""Known to every ONNX Runtime since 1.12."""
+
+
+class Exported(NamedTuple):
+    """A graph, and what it must answer wherever it runs."""
+
+    onnx: bytes
+    golden: Golden
+
+
+def export(model: NextPurchaseModel, golden_inputs: ModelInputs, k: int) -> Exported:
+    """The graph that answers k candidates; ExportMismatch where it does not answer as the model does."""
+
+    @tensorflow.function  # type: ignore[untyped-decorator] # TensorFlow has no types
+    def answer(item_index: Tensor, recency_bucket: Tensor, orders_ago: Tensor) -> dict[str, Tensor]:
+        return model.candidates(dict(zip(INPUT_NAMES, (item_index, recency_bucket, orders_ago), strict=True)), k)
+
+    signature = [tensorflow.TensorSpec((None, SEQUENCE_LENGTH), tensorflow.int32, name=name) for name in INPUT_NAMES]
+    graph, _ = tf2onnx.convert.from_function(answer, input_signature=signature, opset=OPSET)
+    onnx: bytes = graph.SerializeToString()
+    answers = answer(*(tensorflow.constant(golden_inputs[name]) for name in INPUT_NAMES))
+    golden = Golden(golden_inputs, Candidates(*(answers[name].numpy() for name in OUTPUT_TYPES)))
+    _check(onnx, golden)
+    return Exported(onnx, golden)
+
+
+def run_onnx(onnx: bytes, inputs: ModelInputs) -> Candidates:
+    """What a graph answers here."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    return Candidates(*(np.asarray(answer) for answer in session.run(list(OUTPUT_TYPES), inputs)))
+
+
+def _check(onnx: bytes, golden: Golden) -> None:
+    """The graph must be usable, and agree with the model for every golden row."""
+    found = run_onnx(onnx, golden.inputs)
+    fault = found.fault(len(found.item_index)) or difference(golden.answers, found)
+    if fault:
+        raise ExportMismatch(f"the exported graph does not answer as the trained model: {fault}")
