@@ -168,5 +168,8 @@ def _partition_advice(topic: Topic, name: str, found: int, wanted: int) -> str:
 
 def _config(admin: AdminClient, name: str) -> dict[str, Any]:
     resource = ConfigResource(ResourceType.TOPIC, name)
-    entries = admin.describe_configs([resource], request_timeout=TIMEOUT_S)[resource].result()
+    try:
+        entries = admin.describe_configs([resource], request_timeout=TIMEOUT_S)[resource].result()
+    except KafkaException as error:
+        raise TopicMismatch(f"{name}: its settings could not be read: {error.args[0].str()}") from None
     return {key: entry.value for key, entry in entries.items()}
