@@ -5,7 +5,11 @@ import sys
 import time
 
 from deploy.setup import environments, jars, pythons
-from deploy.setup.steps import SetupError, say
+from deploy.setup.steps import FOLDER, SetupError, say
+from deploy.stack.errors import AlreadyRunning
+from deploy.stack.folder_lock import locked
+
+LONGEST_SETUP_S = 1800.0
 
 
 def main() -> int:
@@ -14,8 +18,9 @@ def main() -> int:
     arguments = parser.parse_args()
     start = time.monotonic()
     try:
-        set_up(arguments.python)
-    except SetupError as error:
+        if not is_complete():
+            set_up_alone(arguments.python)
+    except (SetupError, AlreadyRunning) as error:
         sys.stderr.write(f"setup: {error}\n")
         return 1
     except KeyboardInterrupt:
@@ -23,6 +28,21 @@ def main() -> int:
         return 130
     say(f"Setup: everything is in place ({time.monotonic() - start:.1f} s)")
     return 0
+
+
+def is_complete() -> bool:
+    return environments.is_complete() and jars.is_complete()
+
+
+def set_up_alone(wanted_python: str) -> None:
+    """Set up unless another process does so just now; then let it finish first."""
+    try:
+        with locked(FOLDER, 0):
+            set_up(wanted_python)
+    except AlreadyRunning:
+        say("Another setup of this checkout is running; waiting for it")
+        with locked(FOLDER, LONGEST_SETUP_S):
+            set_up(wanted_python)
 
 
 def set_up(wanted_python: str) -> None:

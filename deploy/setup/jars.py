@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from deploy.setup.environments import LOCKS
-from deploy.setup.steps import SetupError, Stamp, fingerprint, run, step
-from deploy.stack.locations import APP_ENVIRONMENT, JARS, RUN_TIME
+from deploy.setup.steps import FOLDER, SetupError, Stamp, fingerprint, run, step
+from deploy.stack.locations import APP_ENVIRONMENT, JARS
 
 COORDINATES = LOCKS / "jgo.toml"
 LIST = LOCKS / "broker-jars.sha256"
@@ -66,8 +66,7 @@ def differences(wanted: dict[str, str], found: dict[str, str]) -> list[str]:
 
 def _fetch(wanted: dict[str, str]) -> None:
     """Resolve and compare beside `.jars`, then put it in place as a whole."""
-    RUN_TIME.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=RUN_TIME, prefix="jars-") as temporary:
+    with tempfile.TemporaryDirectory(dir=FOLDER, prefix="jars-") as temporary:
         jars = resolve(Path(temporary))
         differing = differences(wanted, hashes(jars))
         if differing:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from deploy.stack.locations import RUN_TIME
 
-LOG = RUN_TIME / "setup.log"
+FOLDER = RUN_TIME / "setup"
+LOG = FOLDER / "setup.log"
 """What the commands said, where they did not say it to a terminal."""
 
 
