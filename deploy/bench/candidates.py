@@ -15,7 +15,7 @@ from serving.model_repository import ModelRepository
 from streams.contract import topics
 from streams.contract.connection import KafkaConnection
 from streams.worker.app import journey_topics
-from trainer import release
+from trainer.announcement import announce
 
 
 class Candidate(NamedTuple):
@@ -39,7 +39,7 @@ def fresh_topics(settings: Settings, prefix: str) -> KafkaConnection:
     AdminClient(connection.for_confluent()).create_topics([new])[changelog].result()
     repository = ModelRepository(settings.models.repository)
     name = settings.models.name
-    release.announce(connection, repository.read(name, repository.versions(name)[-1]).metadata, "benchmark")
+    announce(connection, repository.read(name, repository.versions(name)[-1]).metadata, "benchmark")
     return connection
 
 

@@ -33,6 +33,7 @@ from streams.clients.read_report import ReadReport
 from streams.clients.subscriber import RecommendationSubscriber
 from streams.contract import topics
 from streams.contract.messages import Event, Item, Purchase
+from trainer.announcement import announce, announced
 
 DATA = Path(__file__).parents[1] / "data" / "online_retail.parquet"
 REPLAY_FROM = datetime(2011, 11, 9, tzinfo=ZoneInfo("Europe/London"))
@@ -78,8 +79,9 @@ class Demo:
             self._publish_history()
             self._place.history_published = True
             self._keep_place()
-        if not self._is_model_announced():
-            self._train()
+        if self._is_model_there():
+            return
+        self._train()
 
     def replay(self, purchases: int | None, rate: float) -> None:
         """Publish what comes next, `rate` events a second, until so many purchases (or all) are through."""
@@ -146,11 +148,16 @@ class Demo:
                 bars.update(task, completed=total - left)
                 time.sleep(0.2)
 
-    def _is_model_announced(self) -> bool:
+    def _is_model_there(self) -> bool:
+        """Whether an earlier demo has trained one; on topics that are new it is announced anew."""
         settings = self._stack.settings
-        if not ModelRepository(settings.models.repository).versions(settings.models.name):
+        repository = ModelRepository(settings.models.repository)
+        pinned = repository.pinned(settings.models.name)
+        if not pinned:
             return False
-        return self._stack.sizes.records(topics.MODEL_VERSIONS.name) > 0
+        if announced(settings.kafka, settings.models.name) is None:
+            announce(settings.kafka, repository.read(settings.models.name, pinned[-1]).metadata, "kept from before")
+        return True
 
     def _train(self) -> None:
         """In a process of its own: TensorFlow takes half a gigabyte that nobody needs afterwards."""
