@@ -20,5 +20,5 @@ class TrainerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     min_events: Positive = 100
     """Fewer purchases and returns than this are not worth a model."""
     seed: int = 1
-    threads: Positive = 2
-    """Processor cores that the training may use."""
+    threads: Positive = 1
+    """Processor cores that the training may use; its steps are too small to gain from a second one."""

@@ -2,12 +2,12 @@
 
 import os
 
-# TensorFlow reads these when it is imported; without them it fills the terminal with remarks.
+# TensorFlow reads this when it is imported; without it, it fills the terminal with remarks.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from deploy.command_line import out, pass_settings
 from deploy.settings import Settings
@@ -41,10 +41,9 @@ def trainer(settings: Settings) -> None:
     """Train on the purchase log once, and release the model: Triton loads it, the workers switch to it."""
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
+        BarColumn(bar_width=20),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}", style="dim"),
+        TextColumn("{task.fields[note]}", style="dim", table_column=Column(no_wrap=False, ratio=1)),
     )
     with Progress(*columns, console=out) as bars:
         version = train.run(
