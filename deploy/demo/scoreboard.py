@@ -3,12 +3,13 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 
-from serving.fallback import RecentPopularity
+from serving.fallback import LEADERS, RecentPopularity
 from streams.contract.messages import Event, Purchase, RecommendationList
 
 HALF_LIFE_DAYS = 14.0
@@ -45,14 +46,15 @@ class Scoreboard:
 
     Whether a purchase was on the list is judged by the list that stood for the user at the moment of
     the publish call, and the popularity list at that same moment is judged by the same purchases.
-    Purchases of users for whom no list stands are counted apart.
+    Purchases of users for whom no list stands are counted apart. What is `withdrawn` is on neither list.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, withdrawn: Collection[str] = ()) -> None:
         self._lock = threading.Lock()
         self._standing: dict[str, RecommendationList] = {}
         self._published_at: dict[str, float] = {}
         self._popularity = RecentPopularity(HALF_LIFE_DAYS)
+        self._withdrawn = withdrawn
         self._list_times: deque[float] = deque()
         self._purchase_times: deque[float] = deque()
         self._latencies_ms: list[float] = []
@@ -133,7 +135,11 @@ class Scoreboard:
         hit = _hits([item.item_id for item in standing.items[:K]], bought)
         self.hit_rate.count(hit)
         self.by_source[standing.source].count(hit)
-        self.popularity_hit_rate.count(_hits([s.item_id for s in self._popularity.top(K)], bought))
+        self.popularity_hit_rate.count(_hits(self._popular(), bought))
+
+    def _popular(self) -> list[str]:
+        ranked = (suggestion.item_id for suggestion in self._popularity.top(LEADERS))
+        return list(islice((item_id for item_id in ranked if item_id not in self._withdrawn), K))
 
 
 def _hits(listed: Sequence[str], bought: set[str]) -> bool:

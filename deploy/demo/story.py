@@ -6,6 +6,7 @@ start broker, Triton, worker  →  publish the history  →  train on the log th
 
 import json
 import math
+import re
 import subprocess
 import threading
 import time
@@ -37,6 +38,8 @@ from trainer.announcement import announce, announced
 
 DATA = Path(__file__).parents[1] / "data" / "online_retail.parquet"
 REPLAY_FROM = datetime(2011, 11, 9, tzinfo=ZoneInfo("Europe/London"))
+PRODUCT_CODE = re.compile(r"\d{5}")
+"""What the stock code of a product begins with."""
 LAST_LISTS_WITHIN_S = 30.0
 CAUGHT_UP_WITHIN_S = 120.0
 STALLED_S = 60.0
@@ -71,7 +74,7 @@ class Demo:
         self._place = read_place(place_file)
         self._titles = {item.item_id: item.title for item in story.items}
         self._dead_letters_before = 0
-        self.board = Scoreboard()
+        self.board = Scoreboard({item.item_id for item in story.items if not item.available})
 
     def prepare(self) -> None:
         """Everything up to the replay; what an earlier demo has done is not done again."""
@@ -253,9 +256,14 @@ def read_story(path: Path = DATA) -> Story:
     return Story(
         [event for event in events if event.occurred_at < REPLAY_FROM],
         [event for event in events if event.occurred_at >= REPLAY_FROM],
-        list(read_items(path, ONLINE_RETAIL_ITEMS)),
+        [_sellable(item) for item in read_items(path, ONLINE_RETAIL_ITEMS)],
         report,
     )
+
+
+def _sellable(item: Item) -> Item:
+    """Postage, discounts, bank charges and the like are lines of this shop's invoices, but nothing to recommend."""
+    return msgspec.structs.replace(item, available=PRODUCT_CODE.match(item.item_id) is not None)
 
 
 def read_place(file: Path) -> Place:

@@ -50,6 +50,14 @@ def test_popularity_is_judged_by_the_same_purchases_and_by_what_was_bought_befor
     assert board.without_list == 1
 
 
+def test_what_the_shop_does_not_sell_is_not_on_the_popularity_list() -> None:
+    board = Scoreboard(withdrawn={"POST"})
+    board.learn(purchase("past", "POST"))
+    board.received(made_list("e0", "x"))
+    board.publishing(purchase("e1", "POST"))
+    assert board.popularity_hit_rate.share == 0.0
+
+
 def test_hits_are_kept_apart_by_who_made_the_list() -> None:
     board = Scoreboard()
     board.received(made_list("e0", "a", user="m"))
