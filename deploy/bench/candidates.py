@@ -36,7 +36,8 @@ def fresh_topics(settings: Settings, prefix: str) -> KafkaConnection:
     topics.ensure(connection, settings.topics)
     changelog = journey_topics(prefix, settings.worker.group).histories.changelog
     new = NewTopic(changelog, settings.topics.partitions, 1, config={"cleanup.policy": "compact"})
-    AdminClient(connection.for_confluent()).create_topics([new])[changelog].result()
+    admin = AdminClient(connection.for_confluent())
+    admin.create_topics([new])[changelog].result()
     repository = ModelRepository(settings.models.repository)
     name = settings.models.name
     announce(connection, repository.read(name, repository.versions(name)[-1]).metadata, "benchmark")
