@@ -36,7 +36,7 @@ def export(model: NextPurchaseModel, golden_inputs: ModelInputs, k: int) -> Expo
     onnx: bytes = graph.SerializeToString()
     answers = answer(*(tensorflow.constant(golden_inputs[name]) for name in INPUT_NAMES))
     golden = Golden(golden_inputs, Candidates(*(answers[name].numpy() for name in OUTPUT_TYPES)))
-    _check(onnx, golden)
+    check(onnx, golden)
     return Exported(onnx, golden)
 
 
@@ -48,8 +48,8 @@ def run_onnx(onnx: bytes, inputs: ModelInputs) -> Candidates:
     return Candidates(*(np.asarray(answer) for answer in session.run(list(OUTPUT_TYPES), inputs)))
 
 
-def _check(onnx: bytes, golden: Golden) -> None:
-    """The graph must be usable, and agree with the model for every golden row."""
+def check(onnx: bytes, golden: Golden) -> None:
+    """ExportMismatch where a graph cannot be used, or does not agree with the golden answers."""
     found = run_onnx(onnx, golden.inputs)
     fault = found.fault(len(found.item_index)) or difference(golden.answers, found)
     if fault:

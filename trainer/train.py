@@ -22,7 +22,7 @@ from trainer.purchase_history import PurchaseHistory, n_orders
 from trainer.release import Release, release
 from trainer.sequences import Examples, Split, examples, split_by_time
 from trainer.settings import TrainerSettings
-from trainer.training import steps, train, use_threads
+from trainer.training import steps, train
 
 N_GOLDEN = 16
 
@@ -39,9 +39,9 @@ def run(
 
     The metrics are those of a model that has not seen the newest days; what is released has then learnt
     from all of them in the same way. Raises NotEnoughData, ExportMismatch or ReleaseRefused, and the
-    errors of the broker; in all these cases the version before goes on answering.
+    errors of the broker; in all these cases the version before goes on answering. How many cores it
+    uses is the process's business: see trainer.training.use_threads.
     """
-    use_threads(settings.threads)
     with timed_step(progress, "looking for Triton"), connected(triton) as control:
         control.check_live()
     with timed_step(progress, "reading the purchase log"):

@@ -50,10 +50,9 @@ class _Told(keras.callbacks.Callback):  # type: ignore[misc] # Keras has no type
 
 
 def use_threads(threads: int) -> None:
-    """How many cores TensorFlow may use; it can be told only before its first computation."""
-    if tensorflow.config.threading.get_intra_op_parallelism_threads() != threads:
-        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
-        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    """How many cores TensorFlow may use in this process; it must be told before its first computation."""
+    tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def n_batches(n_examples: int, batch_size: int) -> int:

@@ -12,6 +12,7 @@ from rich.table import Column
 from deploy.command_line import out, pass_settings
 from deploy.settings import Settings
 from trainer import train
+from trainer.training import use_threads
 
 
 class Bars:
@@ -45,6 +46,7 @@ def trainer(settings: Settings) -> None:
         TimeElapsedColumn(),
         TextColumn("{task.fields[note]}", style="dim", table_column=Column(no_wrap=False, ratio=1)),
     )
+    use_threads(settings.trainer.threads)
     with Progress(*columns, console=out) as bars:
         version = train.run(
             settings.kafka,

@@ -1,0 +1,135 @@
+"""The model on a shop whose rule is plain: after tea comes milk, and everyone buys their own colour again."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from serving.candidates import Candidates, difference
+from serving.features import FIRST_ITEM, INPUT_NAMES, SEQUENCE_LENGTH, ModelInputs
+from tests.unit.test_trainer_history import bought, history_of
+from trainer.backtest import by_model, measure, popularity
+from trainer.errors import ExportMismatch
+from trainer.export import Exported, check, export, run_onnx
+from trainer.lstm import NextPurchaseModel, OrderLoss
+from trainer.progress import Silent
+from trainer.sequences import Examples, Split, examples, split_by_time
+from trainer.settings import TrainerSettings
+from trainer.train import golden_inputs
+from trainer.training import train
+
+K = 4
+COLOURS = ("red", "green", "blue", "black", "white", "pink")
+SETTINGS = TrainerSettings(epochs=6, batch_size=16, learning_rate=0.01)
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    orders = [
+        bought(f"{user}-{n}", n * 7 + user / 60, colour, "tea" if n % 2 else "milk", user=f"{user:02}")
+        for user, colour in enumerate(COLOURS * 10)
+        for n in range(6)
+    ]
+    return split_by_time(examples(history_of(*orders)), holdout_days=5)
+
+
+@pytest.fixture(scope="module")
+def model(split: Split) -> NextPurchaseModel:
+    return train(split.learn, popularity(split.all.history, split.at), SETTINGS, Silent())
+
+
+@pytest.fixture(scope="module")
+def exported(model: NextPurchaseModel, split: Split) -> Exported:
+    return export(model, golden_inputs(split.held_out), K)
+
+
+def items_of(split: Split, answer: Candidates, row: int) -> list[str]:
+    return [split.all.history.vocabulary.item_id(index) for index in answer.item_index[row]]
+
+
+def test_it_learns_what_comes_next_and_beats_popularity(model: NextPurchaseModel, split: Split) -> None:
+    bought_before = popularity(split.all.history, split.at)
+    metrics = measure(model, split.held_out, bought_before)
+    assert all(math.isfinite(value) for value in metrics.values())
+    assert metrics["ndcg_at_10"] > metrics["popularity_ndcg_at_10"]
+    first = by_model(model, split.held_out, 2)
+    assert (
+        np.mean([set(top) == set(wanted[:2]) for top, wanted in zip(first, split.held_out.targets, strict=True)]) > 0.9
+    )
+
+
+def test_the_same_seed_learns_the_same(model: NextPurchaseModel, split: Split) -> None:
+    again = train(split.learn, popularity(split.all.history, split.at), SETTINGS, Silent())
+    np.testing.assert_allclose(
+        again.predict_on_batch(split.held_out.inputs()), model.predict_on_batch(split.held_out.inputs()), rtol=1e-3
+    )
+
+
+def test_the_exported_graph_answers_as_the_model(exported: Exported) -> None:
+    answer = run_onnx(exported.onnx, exported.golden.inputs)
+    assert answer.fault(len(answer.item_index)) == ""
+    assert difference(exported.golden.answers, answer) == ""
+    np.testing.assert_array_equal(answer.because, exported.golden.answers.because)
+
+
+def test_a_graph_that_answers_otherwise_is_refused(exported: Exported) -> None:
+    score = exported.golden.answers.score[:, ::-1]
+    with pytest.raises(ExportMismatch, match="row 0, rank 1"):
+        check(exported.onnx, exported.golden._replace(answers=exported.golden.answers._replace(score=score)))
+
+
+def test_candidates_are_items_best_first_with_probabilities(exported: Exported, split: Split) -> None:
+    answer = run_onnx(exported.onnx, split.held_out.inputs())
+    assert (answer.item_index >= FIRST_ITEM).all()
+    assert (np.diff(answer.score, axis=1) <= 0).all()
+    assert (answer.score > 0).all()
+    assert (answer.score.sum(axis=1) <= 1 + 1e-5).all()
+
+
+def test_the_reason_for_an_item_bought_before_is_a_line_that_bought_it(exported: Exported, split: Split) -> None:
+    inputs = split.held_out.inputs()
+    answer = run_onnx(exported.onnx, inputs)
+    for row in range(len(answer.item_index)):
+        for candidate, reason in zip(answer.item_index[row], answer.because[row], strict=True):
+            assert inputs["item_index"][row, reason] >= FIRST_ITEM
+            if candidate in inputs["item_index"][row]:
+                assert inputs["item_index"][row, reason] == candidate
+
+
+def test_numbers_outside_the_tables_and_empty_histories_harm_no_other_row(exported: Exported, split: Split) -> None:
+    good = split.held_out.rows(slice(0, 1)).inputs()
+    wild = np.tile(np.array([-1, 2**31 - 1], np.int32), (1, SEQUENCE_LENGTH // 2))
+    empty = np.zeros((1, SEQUENCE_LENGTH), np.int32)
+    together: ModelInputs = {name: np.concatenate([wild, good[name], empty]) for name in INPUT_NAMES}
+    answer, alone = run_onnx(exported.onnx, together), run_onnx(exported.onnx, good)
+    assert answer.fault(3) == ""
+    assert items_of(split, answer, 1) == items_of(split, alone, 0)
+    assert (answer.because[[0, 2]] == -1).all()
+
+
+def test_padding_counts_nowhere_in_the_loss() -> None:
+    logits = keras.ops.convert_to_tensor([[-1e9, -1e9, 1.0, 2.0, 0.5]])
+    one = OrderLoss()(keras.ops.convert_to_tensor([[3, 0]]), logits)
+    same = OrderLoss()(keras.ops.convert_to_tensor([[3, 0, 0, 0, 0]]), logits)
+    assert float(one) == pytest.approx(float(same))
+    probability = math.exp(2) / (math.exp(1) + math.exp(2) + math.exp(0.5))
+    assert float(one) == pytest.approx(-1.3 * math.log(probability), rel=1e-5)
+
+
+def test_the_loss_asks_for_any_item_of_the_order() -> None:
+    logits = keras.ops.convert_to_tensor([[-1e9, -1e9, 5.0, 0.0, -5.0]])
+    both = OrderLoss(each=0)(keras.ops.convert_to_tensor([[2, 4]]), logits)
+    assert float(both) == pytest.approx(0.0067, abs=1e-3)
+
+
+def test_a_shop_with_few_items_answers_with_all_of_them(model: NextPurchaseModel, split: Split) -> None:
+    n_items = split.all.history.vocabulary.n_items
+    answer = run_onnx(export(model, golden_inputs(split.held_out), n_items).onnx, split.held_out.inputs())
+    assert {len(set(row)) for row in answer.item_index.tolist()} == {n_items}
+
+
+def test_golden_inputs_hold_few_real_histories_and_the_odd_ones(split: Split) -> None:
+    few: Examples = split.held_out.rows(slice(0, 3))
+    assert {len(array) for array in golden_inputs(few).values()} == {5}
+    assert {len(array) for array in golden_inputs(split.held_out).values()} == {18}
