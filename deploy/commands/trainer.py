@@ -1,18 +1,35 @@
 """`nextup trainer`: learn from the purchase log once, and release the version."""
 
+import contextlib
 import os
-
-# TensorFlow reads this when it is imported; without it, it fills the terminal with remarks.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from collections.abc import Iterator
 
 import click
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
 from deploy.command_line import out, pass_settings
 from deploy.settings import Settings
-from trainer import train
-from trainer.training import use_threads
+
+
+@contextlib.contextmanager
+def native_stderr_off() -> Iterator[None]:
+    """TensorFlow's native parts fill stderr with remarks while they load, before any setting reaches them."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
+
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with native_stderr_off():
+    from trainer import train
+    from trainer.training import use_threads
 
 
 class Bars:
@@ -23,7 +40,7 @@ class Bars:
         self._task = TaskID(0)
 
     def started(self, step: str, total: int | None) -> None:
-        self._task = self._bars.add_task(step, total=total, note="")
+        self._task = self._bars.add_task(step, total=total, note="", seconds="")
 
     def advanced(self, parts: int) -> None:
         self._bars.advance(self._task, parts)
@@ -33,7 +50,7 @@ class Bars:
 
     def finished(self, seconds: float) -> None:
         done = self._bars.tasks[self._task].completed or 1
-        self._bars.update(self._task, total=done, completed=done)
+        self._bars.update(self._task, total=done, completed=done, seconds=f"{seconds:.1f} s")
 
 
 @click.command()
@@ -43,7 +60,7 @@ def trainer(settings: Settings) -> None:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
-        TimeElapsedColumn(),
+        TextColumn("{task.fields[seconds]}", justify="right"),
         TextColumn("{task.fields[note]}", style="dim", table_column=Column(no_wrap=False, ratio=1)),
     )
     use_threads(settings.trainer.threads)
