@@ -90,9 +90,10 @@ class LocalStack:
     def _start_worker(self) -> None:
         # The settings of the file alone: NEXTUP_* of this shell may speak of another stack.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("NEXTUP_")}
-        worker = ChildProcess(
-            self.command("worker"), name="worker", log=self.folder / "worker.log", environment=environment
-        )
+        log = self.folder / "worker.log"
+        if log.exists():
+            log.replace(log.with_suffix(".log.1"))  # an earlier worker said in it that it was ready
+        worker = ChildProcess(self.command("worker"), name="worker", log=log, environment=environment)
         self._stops.enter_context(worker)
         self._children.append(worker)
         worker.wait_until_ready(lambda: _is_ready(worker), WORKER_READY_WITHIN_S)

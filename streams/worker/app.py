@@ -143,6 +143,7 @@ def build_app(kafka: KafkaConnection, settings: WorkerSettings, parts: WorkerPar
                 max_batch=settings.max_batch,
                 in_flight=settings.batches_in_flight,
             )
+            await parts.journey.warm_up()
             await agent.run(stream)
 
     return app

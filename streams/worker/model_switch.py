@@ -30,18 +30,18 @@ class ModelSwitch:
 
     def __init__(self, repository: ModelRepository, name: str) -> None:
         self._repository = repository
-        self._name = name
+        self.name = name
         self.current: ServingModel | None = None
 
     def on_record(self, key: bytes, value: bytes | None) -> None:
         """Take one record of the `model-versions` topic."""
-        if key.decode(errors="replace") != self._name or value is None:
+        if key.decode(errors="replace") != self.name or value is None:
             return
         try:
             version = messages.model_version.decode(value).version
-            released = self._repository.read(self._name, version)
+            released = self._repository.read(self.name, version)
         except (msgspec.MsgspecError, ServingError) as error:
-            log.error("an announced version of %s cannot be used; staying with the one before: %s", self._name, error)
+            log.error("an announced version of %s cannot be used; staying with the one before: %s", self.name, error)
             return
-        self.current = ServingModel(ModelRef(self._name, version), released.vocabulary)
-        log.info("%s version %d answers from now on", self._name, version)
+        self.current = ServingModel(ModelRef(self.name, version), released.vocabulary)
+        log.info("%s version %d answers from now on", self.name, version)

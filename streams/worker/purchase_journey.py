@@ -99,6 +99,10 @@ class PurchaseJourney:
         self._history_lines = history_lines
         self._clock = clock
 
+    async def warm_up(self) -> None:
+        """Connect to Triton, so that the first customers need not wait for that."""
+        await self._triton.is_ready(self._switch.name, 1)
+
     def decide(self, record: SourceRecord, batch: Batch) -> Step | Forgotten | None:
         """Into the history and the log, or to the dead letters."""
         try:
