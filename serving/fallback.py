@@ -1,15 +1,15 @@
 """What is suggested when no model can answer: the user's own favourites, then what is popular now.
 
-How often and how recently a user bought an item is the strongest simple rule for the next order (on
-Online Retail HitRate@5 0.62 beside 0.25 for popularity alone), and it needs no server.
+In how many orders a user bought an item is the strongest simple rule for the next order, and it needs no
+server. Letting older orders count less makes it worse (on Online Retail HitRate@5 falls from 0.635 to
+0.618-0.626), and so do arbitrary ties.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from serving.suggestion import Suggestion
 
-ORDER_DECAY = 0.8
-"""Weight of an order relative to the one after it."""
 LEADERS = 256
 """How many of the most popular items are kept in order."""
 
@@ -84,20 +84,15 @@ class RecentPopularity:
 
 
 def suggest(orders: Sequence[Sequence[str]], popularity: RecentPopularity, n: int) -> list[Suggestion]:
-    """At most `n` suggestions for a user who bought `orders` (item ids per order, oldest first).
+    """At most `n` suggestions for a user who bought `orders` (item ids per order).
 
-    Ties among the user's own items are broken by popularity: with arbitrary ties the rule loses a
-    tenth of its hits.
+    Favourites first, by the number of orders they were in and, where that is equal, by popularity;
+    their score is that number.
     """
-    own: dict[str, float] = {}
-    weight = 1.0
-    for order in reversed(orders):
-        for item_id in set(order):
-            own[item_id] = own.get(item_id, 0.0) + weight
-        weight *= ORDER_DECAY
+    own = Counter(item_id for order in orders for item_id in set(order))
     shares = {item_id: popularity.share(item_id) for item_id in own}
     ranked = sorted(own, key=lambda item_id: (-own[item_id], -shares[item_id], item_id))
-    favourites = [Suggestion(item_id, own[item_id], item_id) for item_id in ranked[:n]]
+    favourites = [Suggestion(item_id, float(own[item_id]), item_id) for item_id in ranked[:n]]
     if len(favourites) == n:
         return favourites
     popular = [entry for entry in popularity.top(n + len(own)) if entry.item_id not in own]

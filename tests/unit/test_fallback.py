@@ -45,8 +45,8 @@ def test_the_leaders_are_the_most_bought(item_ids: list[str]) -> None:
     assert [counts[item] for item in ids(popular(*item_ids).top(10))] == expected
 
 
-def test_favourites_come_first_the_more_often_and_the_more_recent_the_better() -> None:
-    orders = [["a", "b"], ["c"], ["a"]]
+def test_favourites_come_first_by_the_number_of_orders_they_were_in() -> None:
+    orders = [["b", "a", "c"], ["a", "c", "c"], ["a"]]
     assert ids(fallback.suggest(orders, popular("p"), 5)) == ["a", "c", "b", "p"]
 
 
