@@ -1,6 +1,7 @@
 # What a newcomer needs: make demo. Everything else is listed by: make help
 
 PYTHON ?= python3
+STARTED := $(shell date +%s.%N)
 BIN := .venv/bin
 INSTALL_PYTHON := [ "$(PYTHON)" = python3 ] && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y --no-install-recommends python3 python3-venv
 
@@ -17,7 +18,7 @@ setup: ## bring environments, broker and Triton up to date; PYTHON=path takes th
 	@$(PYTHON) -m deploy.setup $(if $(filter-out python3,$(PYTHON)),--python $(PYTHON))
 
 demo: setup ## run everything on this machine; PURCHASES=n stops after so many, RATE=n sets purchases per second
-	@$(BIN)/nextup demo $(if $(PURCHASES),--purchases $(PURCHASES)) $(if $(RATE),--rate $(RATE))
+	@$(BIN)/nextup demo --started-at $(STARTED) $(if $(PURCHASES),--purchases $(PURCHASES)) $(if $(RATE),--rate $(RATE))
 
 test: lint unit integration ## everything that must pass
 
