@@ -2,14 +2,16 @@
 
 import threading
 import time
-from collections import deque
-from collections.abc import Collection, Sequence
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 
+from serving import fallback
 from serving.fallback import LEADERS, RecentPopularity
+from serving.suggestion import Suggestion
 from streams.contract.messages import Event, Purchase, RecommendationList
 
 HALF_LIFE_DAYS = 14.0
@@ -47,6 +49,10 @@ class Scoreboard:
     Whether a purchase was on the list is judged by the list that stood for the user at the moment of
     the publish call, and the popularity list at that same moment is judged by the same purchases.
     Purchases of users for whom no list stands are counted apart. What is `withdrawn` is on neither list.
+
+    Right after a new model's release most standing lists are still the fallback's, and whoever buys
+    twice in a short time, and so meets the model's, buys differently. So `model_hit_rate` has a rule
+    beside it that is judged by the very same purchases: the users' own favourites.
     """
 
     def __init__(self, withdrawn: Collection[str] = ()) -> None:
@@ -54,6 +60,7 @@ class Scoreboard:
         self._standing: dict[str, RecommendationList] = {}
         self._published_at: dict[str, float] = {}
         self._popularity = RecentPopularity(HALF_LIFE_DAYS)
+        self._orders: dict[str, list[list[str]]] = defaultdict(list)
         self._withdrawn = withdrawn
         self._list_times: deque[float] = deque()
         self._purchase_times: deque[float] = deque()
@@ -64,7 +71,8 @@ class Scoreboard:
         self.without_list = 0
         self.hit_rate = HitRate()
         self.popularity_hit_rate = HitRate()
-        self.by_source: dict[str, HitRate] = {"model": HitRate(), "fallback": HitRate()}
+        self.model_hit_rate = HitRate()
+        self.favourites_hit_rate = HitRate()
         self.newest: deque[tuple[RecommendationList, Event | None]] = deque(maxlen=NEWEST)
         self.first_list_at: float | None = None
         self.model_version: int | None = None
@@ -73,6 +81,7 @@ class Scoreboard:
     def learn(self, event: Event) -> None:
         """An event of the past: it makes items popular, and nothing is judged by it."""
         if isinstance(event, Purchase):
+            self._orders[event.user_id].append([line.item_id for line in event.items])
             for line in event.items:
                 self._popularity.add(line.item_id, event.occurred_at.timestamp())
 
@@ -134,12 +143,15 @@ class Scoreboard:
         bought = {line.item_id for line in purchase.items}
         hit = _hits([item.item_id for item in standing.items[:K]], bought)
         self.hit_rate.count(hit)
-        self.by_source[standing.source].count(hit)
-        self.popularity_hit_rate.count(_hits(self._popular(), bought))
+        self.popularity_hit_rate.count(_hits(self._best(self._popularity.top(LEADERS)), bought))
+        if standing.source == "model":
+            favourites = fallback.suggest(self._orders[purchase.user_id], self._popularity, LEADERS)
+            self.model_hit_rate.count(hit)
+            self.favourites_hit_rate.count(_hits(self._best(favourites), bought))
 
-    def _popular(self) -> list[str]:
-        ranked = (suggestion.item_id for suggestion in self._popularity.top(LEADERS))
-        return list(islice((item_id for item_id in ranked if item_id not in self._withdrawn), K))
+    def _best(self, suggestions: Iterable[Suggestion]) -> list[str]:
+        available = (s.item_id for s in suggestions if s.item_id not in self._withdrawn)
+        return list(islice(available, K))
 
 
 def _hits(listed: Sequence[str], bought: set[str]) -> bool:

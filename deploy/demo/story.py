@@ -91,14 +91,16 @@ class Demo:
         events = _first_purchases(self._story.replay[self._place.replayed :], purchases)
         total = sum(isinstance(event, Purchase) for event in events)
         self._dead_letters_before = self._stack.sizes.records(topics.DEAD_LETTERS.name)
-        with RecommendationSubscriber(self._stack.settings.kafka, start="beginning") as lists:
+        kafka = self._stack.settings.kafka
+        with RecommendationSubscriber(kafka, start="beginning") as lists, PurchasePublisher(kafka) as publisher:
             receiver = threading.Thread(target=self._receive, args=(lists,), name="receive-lists", daemon=True)
             receiver.start()
             self._learn_past()
-            with self._showing(total) as show, PurchasePublisher(self._stack.settings.kafka) as publisher:
+            with self._showing(total) as show:
                 self._publish(events, publisher, rate, show)
                 self._await_lists(show)
-        receiver.join()
+            lists.close()
+            receiver.join()
 
     def summary(self, started_at: float) -> dict[str, object]:
         """The figures of this run; `started_at` is the unix time from which the first list is counted."""
@@ -112,8 +114,12 @@ class Demo:
             "latency_ms": {"p50": _rounded(latency.p50, 1), "p99": _rounded(latency.p99, 1)},
             "hit_rate_at_5": _rounded(board.hit_rate.share, 4),
             "popularity_hit_rate_at_5": _rounded(board.popularity_hit_rate.share, 4),
-            "hit_rate_at_5_by_source": {name: _rounded(r.share, 4) for name, r in board.by_source.items()},
             "purchases_judged": board.hit_rate.purchases,
+            "where_the_model_made_the_list": {
+                "purchases_judged": board.model_hit_rate.purchases,
+                "hit_rate_at_5": _rounded(board.model_hit_rate.share, 4),
+                "own_favourites_hit_rate_at_5": _rounded(board.favourites_hit_rate.share, 4),
+            },
             "seconds_to_first_list": _rounded(first - started_at, 1) if first else None,
             "model_version": board.model_version,
         }

@@ -39,7 +39,13 @@ def _figures(board: Scoreboard, total: int) -> Table:
         "on the list before",
         Text(_percent(board.hit_rate), style="bold green"),
         f"popularity {_percent(board.popularity_hit_rate)}",
-        f"model {_percent(board.by_source['model'])}, fallback {_percent(board.by_source['fallback'])}",
+        "",
+    )
+    table.add_row(
+        "the model's lists",
+        Text(_percent(board.model_hit_rate), style="bold green"),
+        f"own favourites {_percent(board.favourites_hit_rate)}",
+        f"of {board.model_hit_rate.purchases:,} purchases",
     )
     return table
 

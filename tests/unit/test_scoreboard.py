@@ -58,13 +58,15 @@ def test_what_the_shop_does_not_sell_is_not_on_the_popularity_list() -> None:
     assert board.popularity_hit_rate.share == 0.0
 
 
-def test_hits_are_kept_apart_by_who_made_the_list() -> None:
+def test_a_models_lists_are_compared_with_favourites_on_the_same_purchases() -> None:
     board = Scoreboard()
-    board.received(made_list("e0", "a", user="m"))
+    board.learn(purchase("past", "a", user="m"))
+    board.received(made_list("e0", "b", user="m"))
     board.received(made_list("e0", "a", user="f", version=None))
-    board.publishing(purchase("e1", "a", user="m"))
-    board.publishing(purchase("e2", "b", user="f"))
-    assert (board.by_source["model"].share, board.by_source["fallback"].share) == (1.0, 0.0)
+    board.publishing(purchase("e1", "b", user="m"))
+    board.publishing(purchase("e2", "a", user="f"))
+    assert (board.model_hit_rate.share, board.favourites_hit_rate.share) == (1.0, 0.0)
+    assert (board.model_hit_rate.purchases, board.hit_rate.purchases) == (1, 2)
 
 
 def test_latency_runs_from_the_publish_call_to_the_list_and_only_for_the_replay() -> None:
