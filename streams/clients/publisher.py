@@ -97,8 +97,9 @@ class PurchasePublisher(_Publisher[Event]):
             publisher.publish(Purchase("581587", "12680", datetime.now(UTC), [Line("22613", 12, 0.85)]))
 
     Open one and keep it: its first delivery can take half a second, because the broker must first give
-    it the id by which repeats are recognised. Leaving the block waits for deliveries. `publish(event)` returns a Delivery: call `.result()` or
-    `await` it to know that the event is safe, or use `publish_and_wait` and `publish_async`.
+    it the id by which repeats are recognised. Leaving the block waits for deliveries. `publish(event)`
+    returns a Delivery: call `.result()` or `await` it to know that the event is safe, or use
+    `publish_and_wait` and `publish_async`.
     """
 
     topic = topics.PURCHASES.name
