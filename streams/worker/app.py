@@ -3,6 +3,7 @@
 import logging
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import faust
@@ -22,6 +23,7 @@ from streams.worker import faust_internals
 from streams.worker.batch import StateTable
 from streams.worker.catalogue import Catalogue
 from streams.worker.durable_agent import DurableAgent
+from streams.worker.errors import WorkerError
 from streams.worker.followed_topic import FollowedTopic
 from streams.worker.model_switch import ModelSwitch
 from streams.worker.purchase_journey import Answer, Forgotten, JourneyTopics, PurchaseJourney, Step
@@ -50,10 +52,11 @@ def run(
 ) -> NoReturn:
     """Run a worker in this process until it is told to stop (SIGTERM, SIGINT) or cannot go on.
 
-    Raises TopicMismatch or BrokerUnavailable before anything is consumed.
+    Raises TopicMismatch, BrokerUnavailable or WorkerError before anything is consumed.
     """
     use_loop("uvloop")
     _set_up_logging(settings.log_level)
+    _make_datadir(settings.datadir)
     partitions = topics.check(kafka)
     parts = assemble(kafka, triton, settings, repository, model_name)
     for followed in parts.followed:
@@ -67,6 +70,13 @@ def run(
         if app.crash_reason is not None:
             log.critical("the worker has stopped, because it could not go on: %r", app.crash_reason)
     sys.exit(0)
+
+
+def _make_datadir(datadir: str) -> None:
+    try:
+        Path(datadir).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkerError(f"worker.datadir {datadir} cannot be made: {error.strerror}") from None
 
 
 def assemble(

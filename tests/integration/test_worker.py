@@ -221,6 +221,19 @@ def test_a_worker_whose_state_is_gone_has_it_back_from_the_changelog(
     assert by_event["e2"].left == []
 
 
+def test_a_worker_makes_the_folder_of_its_state_or_says_in_one_line_why_not(
+    kafka: KafkaConnection, source: Source, tmp_path: Path
+) -> None:
+    with running_worker(kafka, tmp_path, NEXTUP_WORKER_DATADIR=str(tmp_path / "not" / "there")):
+        source.buy("u", "e1", "a")
+        source.flush()
+        eventually(lambda: lists(kafka), bool, "a list")
+    (tmp_path / "a file").touch()
+    with running_worker(kafka, tmp_path, NEXTUP_WORKER_DATADIR=str(tmp_path / "a file" / "state")) as worker:
+        assert worker.wait(60) == 1
+    assert worker.last_lines(1)[0].startswith(f"error: worker.datadir {tmp_path}/a file/state cannot be made")
+
+
 def test_a_worker_refuses_to_start_without_its_topics(bare_kafka: KafkaConnection, tmp_path: Path) -> None:
     with running_worker(bare_kafka, tmp_path) as worker:
         assert worker.wait(60) == 1

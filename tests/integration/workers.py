@@ -34,7 +34,7 @@ def environment_of(kafka: KafkaConnection, **more: str) -> dict[str, str]:
 @contextmanager
 def running_worker(kafka: KafkaConnection, folder: Path, **more: str) -> Iterator[ChildProcess]:
     """A worker with its state in `folder`, under supervision of the test alone."""
-    environment = environment_of(kafka, NEXTUP_WORKER_DATADIR=str(folder / "state"), **more)
+    environment = environment_of(kafka, **{"NEXTUP_WORKER_DATADIR": str(folder / "state"), **more})
     command = [sys.executable, "-m", "deploy", "worker"]
     with ChildProcess(command, name="worker", log=folder / "worker.log", environment=environment) as worker:
         yield worker

@@ -1,0 +1,5 @@
+"""What can go wrong with a worker as a whole; one bad event is no error but a dead letter."""
+
+
+class WorkerError(Exception):
+    """A worker that cannot start or cannot go on; the text says what to do."""
