@@ -9,6 +9,7 @@ send more than we read. Times are ISO 8601 with a zone.
     recommendation-outcomes   Outcome                         key: user_id
     model-versions            ModelVersion                    key: model name
     items                     Item                            key: item_id
+    erasure-receipts          ErasureReceipt                  key: the erasure's event_id
 """
 
 import hashlib
@@ -142,6 +143,20 @@ class Outcome(Struct, frozen=True):
     hits: list[Hit]
 
 
+class ErasureReceipt(Struct, frozen=True):
+    """A customer's erasure was carried out, and what of theirs there was.
+
+    `log_records` counts the records of `purchase-log` that were taken back, `lists` and `histories` what
+    stood of each: 0 or 1. It does not say who the customer is, so that it may be kept.
+    """
+
+    event_id: Id
+    erased_at: Moment
+    log_records: Annotated[int, Meta(ge=0)]
+    lists: Annotated[int, Meta(ge=0)]
+    histories: Annotated[int, Meta(ge=0)]
+
+
 class Item(Struct, frozen=True, omit_defaults=True):
     """One product of the shop's catalogue. An item that is not available is never recommended."""
 
@@ -178,6 +193,7 @@ _encoder = msgspec.json.Encoder()
 
 recommendation_list = msgspec.json.Decoder(RecommendationList)
 outcome = msgspec.json.Decoder(Outcome)
+erasure_receipt = msgspec.json.Decoder(ErasureReceipt)
 item = msgspec.json.Decoder(Item)
 model_version = msgspec.json.Decoder(ModelVersion)
 

@@ -15,6 +15,7 @@ PUBLISHED = (
     messages.Erasure,
     messages.RecommendationList,
     messages.Outcome,
+    messages.ErasureReceipt,
     messages.Item,
     messages.ModelVersion,
 )

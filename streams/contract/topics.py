@@ -11,7 +11,8 @@ from msgspec import Struct
 from streams.contract.connection import KafkaConnection
 from streams.contract.errors import BrokerUnavailable, TopicMismatch
 
-DAY_MS = 24 * 3600 * 1000
+HOUR_MS = 3600 * 1000
+DAY_MS = 24 * HOUR_MS
 TIMEOUT_S = 10.0
 
 
@@ -25,7 +26,14 @@ class Topic(Struct, frozen=True):
     shares_partitions: bool = True
 
 
-_KEEP_NEWEST = {"cleanup.policy": "compact"}
+_KEEP_NEWEST = {
+    "cleanup.policy": "compact",
+    # What a newer record has replaced, or a tombstone has taken back, is gone from the disk within a day.
+    # The segment that is being written is never cleaned, so it is closed by the hour.
+    "segment.ms": str(HOUR_MS),
+    "max.compaction.lag.ms": str(DAY_MS),
+    "min.cleanable.dirty.ratio": "0.1",
+}
 
 
 def _keep_days(days: int) -> dict[str, str]:
@@ -47,8 +55,21 @@ OUTCOMES = Topic("recommendation-outcomes", "user_id", _keep_days(30))
 MODEL_VERSIONS = Topic("model-versions", "model name", _KEEP_NEWEST, shares_partitions=False)
 ITEMS = Topic("items", "item_id", _KEEP_NEWEST, shares_partitions=False)
 DEAD_LETTERS = Topic("dead-letters", "source key", _keep_days(30) | _LARGE)
+ERASURE_RECEIPTS = Topic("erasure-receipts", "erasure's event_id", _keep_days(30))
 
-TOPICS = (PURCHASES, PURCHASE_LOG, RECOMMENDATIONS, OUTCOMES, MODEL_VERSIONS, ITEMS, DEAD_LETTERS)
+TOPICS = (
+    PURCHASES,
+    PURCHASE_LOG,
+    RECOMMENDATIONS,
+    OUTCOMES,
+    MODEL_VERSIONS,
+    ITEMS,
+    DEAD_LETTERS,
+    ERASURE_RECEIPTS,
+)
+
+CHANGELOG_CONFIG = _KEEP_NEWEST
+"""Settings of the topics from which a worker restores its state; they are made by the worker itself."""
 
 
 class TopicLayout(Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,6 +12,7 @@ from streams.contract import messages, schemas
 from streams.contract.messages import (
     Cause,
     Erasure,
+    ErasureReceipt,
     Hit,
     Item,
     Line,
@@ -45,6 +46,7 @@ EXAMPLES: list[msgspec.Struct] = [
     ),
     RecommendationList("5c1", "12680", Cause("return", "C581588"), NOW, NOW, "fallback", None, [], [], []),
     Outcome("12680", "581587", NOW, "5c1", "model", MODEL, 2, [Hit("22138", 1)]),
+    ErasureReceipt("e1", NOW, log_records=3, lists=1, histories=1),
     Item("22613", "PACK OF 20 SPACEBOY NAPKINS", "party", available=False),
     Item("22613"),
     ModelVersion("next-purchase", 12, NOW, "released", NOW, NOW, 18_949, {"hit_rate_at_5": 0.3}),
