@@ -18,8 +18,9 @@ from rocksdict import Options, Rdict
 from deploy.settings import Settings, load
 from streams.contract import topics
 from streams.worker.app import WorkerParts, assemble
-from streams.worker.batch import Batch, Slot, SourceRecord
+from streams.worker.batch import Batch, SourceRecord, StateTable
 from streams.worker.purchase_journey import Answer, Forgotten, Step
+from streams.worker.state import State
 
 
 class _Pending(NamedTuple):
@@ -38,7 +39,7 @@ class ByHand:
         self._max_batch = worker.max_batch
         self._folder = Path(worker.datadir)
         self._stores: dict[tuple[str, int], Rdict] = {}
-        self._unwritten: dict[Slot, bytes | None] = {}
+        self._state = State(self._store)
         self._consumer = Consumer(
             kafka.for_confluent(
                 group_id=kafka.topic_prefix + worker.group,
@@ -71,19 +72,18 @@ class ByHand:
         return [message for message in taken if message.error() is None]
 
     def _begin(self, messages: list[Message]) -> _Pending:
-        batch = Batch(self._read)
+        batch = Batch(self._state)
         steps = [step for step in (self._journey.decide(_record(m), batch) for m in messages) if step is not None]
-        self._unwritten |= batch.state
+        self._state.show(batch.state)
         return _Pending(messages, batch, steps, asyncio.ensure_future(self._journey.ask(steps)))
 
     async def _finish(self, pending: _Pending) -> None:
         decided = set(pending.batch.state)
         for step, answer in zip(pending.steps, await pending.answers, strict=True):
             self._journey.conclude(step, answer, pending.batch)
-        self._unwritten |= {slot: value for slot, value in pending.batch.state.items() if slot not in decided}
+        self._state.show({slot: value for slot, value in pending.batch.state.items() if slot not in decided})
         await self._deliver(pending.batch)
-        for slot, value in pending.batch.state.items():
-            self._write(slot, value)
+        self._state.write(pending.batch.state)
         self._consumer.commit(offsets=list(_places(pending.messages)), asynchronous=True)
 
     async def _deliver(self, batch: Batch) -> None:
@@ -104,25 +104,11 @@ class ByHand:
         if error is not None:
             self._undelivered.append(error)
 
-    def _read(self, slot: Slot) -> bytes | None:
-        if slot in self._unwritten:
-            return self._unwritten[slot]
-        value: bytes | None = self._store(slot).get(slot.key)
-        return value
-
-    def _write(self, slot: Slot, value: bytes | None) -> None:
-        if value is None:
-            self._store(slot).delete(slot.key)
-        else:
-            self._store(slot).put(slot.key, value)
-        if self._unwritten.get(slot) is value:
-            del self._unwritten[slot]
-
-    def _store(self, slot: Slot) -> Rdict:
-        name = slot.table.name, slot.partition
+    def _store(self, table: StateTable, partition: int) -> Rdict:
+        name = table.name, partition
         if name not in self._stores:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._stores[name] = Rdict(str(self._folder / f"{name[0]}-{name[1]}"), Options(raw_mode=True))
+            self._stores[name] = Rdict(str(self._folder / f"{table.name}-{partition}"), Options(raw_mode=True))
         return self._stores[name]
 
 

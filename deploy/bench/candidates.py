@@ -34,10 +34,12 @@ def fresh_topics(settings: Settings, prefix: str) -> KafkaConnection:
     """Empty topics under a prefix of their own, on which the newest model version is announced."""
     connection = KafkaConnection(bootstrap_servers=settings.kafka.bootstrap_servers, topic_prefix=prefix)
     topics.ensure(connection, settings.topics)
-    changelog = journey_topics(prefix, settings.worker.group).histories.changelog
-    new = NewTopic(changelog, settings.topics.partitions, 1, config={"cleanup.policy": "compact"})
+    tables = journey_topics(prefix, settings.worker.group).tables
+    changelogs = {table.changelog for table in tables} - {prefix + topics.RECOMMENDATIONS.name}
     admin = AdminClient(connection.for_confluent())
-    admin.create_topics([new])[changelog].result()
+    new = [NewTopic(name, settings.topics.partitions, 1, config={"cleanup.policy": "compact"}) for name in changelogs]
+    for done in admin.create_topics(new).values():
+        done.result()
     repository = ModelRepository(settings.models.repository)
     name = settings.models.name
     announce(connection, repository.read(name, repository.versions(name)[-1]).metadata, "benchmark")

@@ -213,6 +213,11 @@ def log_key(user_id: str, event_id: str) -> bytes:
     return _encoder.encode((user_id, event_id))
 
 
+def log_key_prefix(user_id: str) -> bytes:
+    """What the log keys of all events of a user, and of no other user, begin with."""
+    return log_key(user_id, "").removesuffix(b'"]')
+
+
 def list_id(user_id: str, cause: Cause) -> str:
     """Id of the list that `cause` makes for a user: the same for every attempt, whoever answers."""
     digest = hashlib.blake2b(_encoder.encode((user_id, cause.type, cause.event_id)), digest_size=12)

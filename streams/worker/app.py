@@ -108,12 +108,14 @@ def assemble(
 
 
 def journey_topics(prefix: str, group: str) -> JourneyTopics:
-    """Full topic names. The histories' changelog is Faust's, named after the consumer group."""
+    """Full topic names. What only workers read is named after their consumer group."""
     return JourneyTopics(
         log=prefix + topics.PURCHASE_LOG.name,
         outcomes=prefix + topics.OUTCOMES.name,
         dead_letters=prefix + topics.DEAD_LETTERS.name,
+        receipts=prefix + topics.ERASURE_RECEIPTS.name,
         histories=StateTable("histories", f"{prefix}{group}-histories-changelog", newest_only=True),
+        known_events=StateTable("known-events", f"{prefix}{group}-known-events-changelog", newest_only=True),
         lists=StateTable("lists", prefix + topics.RECOMMENDATIONS.name, newest_only=False),
     )
 
@@ -140,7 +142,7 @@ def build_app(kafka: KafkaConnection, settings: WorkerSettings, parts: WorkerPar
         web_enabled=False,
     )
     source = _bytes_topic(app, kafka.topic_prefix + topics.PURCHASES.name, partitions)
-    tables = {table.name: _table(app, table, partitions) for table in (parts.topics.histories, parts.topics.lists)}
+    tables = {table.name: _table(app, table, partitions) for table in parts.topics.tables}
 
     @app.agent(source, concurrency=1, name="purchases")  # type: ignore[untyped-decorator]
     async def purchases(stream: Any) -> None:

@@ -1,7 +1,7 @@
 """One batch of events: what it reads and writes of the state, and what it sends."""
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol, TypeAlias
 
 Headers: TypeAlias = tuple[tuple[str, bytes], ...]
 
@@ -45,23 +45,33 @@ class Slot(NamedTuple):
     key: bytes
 
 
-ReadState: TypeAlias = Callable[[Slot], bytes | None]
+class ReadableState(Protocol):
+    """State as it looks from somewhere."""
+
+    def get(self, slot: Slot) -> bytes | None:
+        """The value at a slot; None where there is none."""
+
+    def keys(self, table: StateTable, partition: int, prefix: bytes) -> set[bytes]:
+        """The keys of a table's partition that begin with `prefix` and have a value."""
 
 
 class Batch:
     """What one batch of events does, collected before any of it is done.
 
-    Reads see what this batch has put, then `read`, which sees what batches before it have put.
+    Reads see what this batch has put, then `state`, which shows what batches before it have put.
     """
 
-    def __init__(self, read: ReadState) -> None:
-        self._read = read
+    def __init__(self, state: ReadableState) -> None:
+        self._below = state
         self.state: dict[Slot, bytes | None] = {}
         self.records: list[Record] = []
         self._changelog: dict[Slot, Record] = {}
 
     def get(self, slot: Slot) -> bytes | None:
-        return self.state[slot] if slot in self.state else self._read(slot)
+        return self.state[slot] if slot in self.state else self._below.get(slot)
+
+    def keys(self, table: StateTable, partition: int, prefix: bytes) -> set[bytes]:
+        return overlaid(self._below.keys(table, partition, prefix), self.state, table, partition, prefix)
 
     def put(self, slot: Slot, value: bytes | None) -> None:
         """Set a value of the state; None deletes it."""
@@ -81,9 +91,23 @@ class Batch:
 
     def savepoint(self) -> "Batch":
         """A batch on top of this one, to be kept with `merge` or dropped."""
-        return Batch(self.get)
+        return Batch(self)
 
     def merge(self, inner: "Batch") -> None:
         self.state |= inner.state
         self.records += inner.records
         self._changelog |= inner._changelog
+
+
+def overlaid(
+    keys: set[bytes], over: Mapping[Slot, bytes | None], table: StateTable, partition: int, prefix: bytes
+) -> set[bytes]:
+    """`keys` of a table's partition as they are once `over` is written, too."""
+    here = {
+        slot.key: value
+        for slot, value in over.items()
+        if slot.table == table and slot.partition == partition and slot.key.startswith(prefix)
+    }
+    return {key for key in keys if here.get(key, b"") is not None} | {
+        key for key, value in here.items() if value is not None
+    }

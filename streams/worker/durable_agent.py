@@ -22,9 +22,11 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import faust
 from aiokafka import AIOKafkaProducer
+from rocksdict import Rdict
 
 from streams.worker import faust_internals
-from streams.worker.batch import Batch, Record, Slot, SourceRecord
+from streams.worker.batch import Batch, Record, SourceRecord, StateTable
+from streams.worker.state import State
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +78,7 @@ class DurableAgent(Generic[StepT, AnswerT]):
         self._max_batch = max_batch
         self._slots = asyncio.Semaphore(in_flight)
         self._pending: asyncio.Queue[_Pending[StepT, AnswerT]] = asyncio.Queue()
-        self._unwritten: dict[Slot, bytes | None] = {}
+        self._state = State(self._store_of)
         self.events_done = 0
 
     async def run(self, stream: Any) -> None:
@@ -94,7 +96,6 @@ class DurableAgent(Generic[StepT, AnswerT]):
             raise
         finally:
             finisher.cancel()
-            self._unwritten.clear()
 
     async def _read(self, stream: Any, finisher: asyncio.Task[None]) -> None:
         stream.enable_acks = False
@@ -115,14 +116,14 @@ class DurableAgent(Generic[StepT, AnswerT]):
 
     def _begin(self, events: list[Any]) -> None:
         """Decide, make the state visible to the next batch, and start asking."""
-        batch = Batch(self._read_state)
+        batch = Batch(self._state)
         steps = []
         for event in events:
             record = _source_record(event.message)
             step = self._decide(record, batch)
             if step is not None:
                 steps.append((record, step))
-        self._unwritten |= batch.state
+        self._state.show(batch.state)
         self._pending.put_nowait(_Pending(events, batch, steps, self._start_asking(steps)))
 
     def _decide(self, record: SourceRecord, batch: Batch) -> StepT | None:
@@ -152,19 +153,14 @@ class DurableAgent(Generic[StepT, AnswerT]):
                 await self._deliver(pending.batch)
                 await self._acknowledge(stream, pending.events)
             else:
-                self._forget(pending.batch)
+                # The partitions were given to someone else meanwhile, who reads these events again.
+                self._state.hide(pending.batch.state)
             self._slots.release()
 
     async def _acknowledge(self, stream: Any, events: list[Any]) -> None:
         for event in events:
             await stream.ack(event)
         self.events_done += len(events)
-
-    def _forget(self, batch: Batch) -> None:
-        """The partitions were given to someone else while this batch was under way: they read it again."""
-        for slot, value in batch.state.items():
-            if self._unwritten.get(slot) is value:
-                del self._unwritten[slot]
 
     def _conclude(self, pending: _Pending[StepT, AnswerT], answers: Sequence[AnswerT]) -> None:
         decided = set(pending.batch.state)
@@ -177,33 +173,19 @@ class DurableAgent(Generic[StepT, AnswerT]):
                 self._handler.give_up(record, error, pending.batch)
             else:
                 pending.batch.merge(attempt)
-        self._unwritten |= {s: v for s, v in pending.batch.state.items() if s not in decided}
+        self._state.show({s: v for s, v in pending.batch.state.items() if s not in decided})
 
     async def _deliver(self, batch: Batch) -> None:
         """Steps 5 and 6."""
         ends = await send_and_await(self._producer, batch.all_records())
-        for slot, value in batch.state.items():
-            self._write(slot, value)
+        self._state.write(batch.state)
         for table in self._tables.values():
             for (topic, partition), offset in ends.items():
                 if topic == table.changelog_topic_name:
                     faust_internals.set_persisted_offset(table, partition, offset)
 
-    def _write(self, slot: Slot, value: bytes | None) -> None:
-        store = faust_internals.partition_store(self._tables[slot.table.name], slot.partition)
-        if value is None:
-            store.delete(slot.key)
-        else:
-            store.put(slot.key, value)
-        if self._unwritten.get(slot) is value:
-            del self._unwritten[slot]
-
-    def _read_state(self, slot: Slot) -> bytes | None:
-        if slot in self._unwritten:
-            return self._unwritten[slot]
-        store = faust_internals.partition_store(self._tables[slot.table.name], slot.partition)
-        value: bytes | None = store.get(slot.key)
-        return value
+    def _store_of(self, table: StateTable, partition: int) -> Rdict:
+        return faust_internals.partition_store(self._tables[table.name], partition)
 
 
 def _source_record(message: Any) -> SourceRecord:

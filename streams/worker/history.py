@@ -1,22 +1,17 @@
 """A user's history, pure: history and event in, history out.
 
 The state of a user is the newest orders, in the order of `occurred_at` and then `event_id`, capped by
-their number of lines, and the ids of the events that are no longer (or never were) among them, so that
-an event that comes twice is recognised. The same events in the same order give the same bytes.
+their number of lines. It is a function of the user's events in the order of their offsets: the same
+events give the same bytes. That an event came before is known elsewhere (`known_events`): here each
+comes once, or again after a crash.
 """
 
-import hashlib
-from enum import Enum
 from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from streams.contract.messages import Purchase, Return
-
-DIGEST_BYTES = 8
-MAX_SEEN = 512
-"""Most ids that are remembered beside the kept orders; 8 bytes each."""
 
 
 class Order(Struct, frozen=True, array_like=True):
@@ -34,27 +29,17 @@ class Order(Struct, frozen=True, array_like=True):
 
 
 class History(Struct, frozen=True, array_like=True):
-    """All that is kept of one user. `last_offset` is the newest event that was applied, `seen` the
-    digests of the events that `orders` does not show, oldest first."""
+    """All that is kept of one user. `last_offset` is that of the newest event that was applied."""
 
     last_offset: int = -1
     orders: list[Order] = []
-    seen: bytes = b""
-
-
-class Effect(Enum):
-    """What an event did to a history."""
-
-    APPLIED = "applied"
-    REPEATED = "repeated"
-    """The shop sent the same event again: nothing changes."""
-    REPLAYED = "replayed"
-    """The same record was read again after a crash: nothing changes, what follows is to be sent again."""
 
 
 class Change(NamedTuple):
+    """`replayed`: the same record was read again after a crash. Nothing changes, what follows is sent again."""
+
     history: History
-    effect: Effect
+    replayed: bool
 
 
 _decoder = msgspec.msgpack.Decoder(History)
@@ -76,14 +61,12 @@ def apply(history: History, event: Purchase | Return, offset: int, max_lines: in
     `last_offset` was applied before.
     """
     if offset <= history.last_offset:
-        return Change(history, Effect.REPLAYED)
-    if is_known(history, event.event_id):
-        return Change(msgspec.structs.replace(history, last_offset=offset), Effect.REPEATED)
+        return Change(history, replayed=True)
     if isinstance(event, Purchase):
-        changed = _with_order(history, _order(event, offset), max_lines)
+        orders = _capped(_with_order(history.orders, _order(event, offset)), max_lines)
     else:
-        changed = _remember(_without_returned(history, event), event.event_id)
-    return Change(msgspec.structs.replace(changed, last_offset=offset), Effect.APPLIED)
+        orders = _without_returned(history.orders, event)
+    return Change(History(offset, orders), replayed=False)
 
 
 def as_it_was(history: History, offset: int) -> History:
@@ -91,14 +74,6 @@ def as_it_was(history: History, offset: int) -> History:
     if offset >= history.last_offset:
         return history
     return msgspec.structs.replace(history, orders=[o for o in history.orders if o.offset <= offset])
-
-
-def is_known(history: History, event_id: str) -> bool:
-    if any(order.event_id == event_id for order in history.orders):
-        return True
-    digest = _digest(event_id)
-    seen = history.seen
-    return any(seen[i : i + DIGEST_BYTES] == digest for i in range(0, len(seen), DIGEST_BYTES))
 
 
 def _order(event: Purchase, offset: int) -> Order:
@@ -111,58 +86,44 @@ def _order(event: Purchase, offset: int) -> Order:
     )
 
 
-def _with_order(history: History, order: Order, max_lines: int) -> History:
+def _with_order(orders: list[Order], order: Order) -> list[Order]:
     """Late events take their place by time; two at the same instant are ordered by their ids."""
-    orders = list(history.orders)
     place = len(orders)
-    while place > 0 and (orders[place - 1].occurred_at, orders[place - 1].event_id) > (
-        order.occurred_at,
-        order.event_id,
-    ):
+    while place > 0 and _place_in_time(orders[place - 1]) > _place_in_time(order):
         place -= 1
-    orders.insert(place, order)
-    return _capped(msgspec.structs.replace(history, orders=orders), max_lines)
+    return [*orders[:place], order, *orders[place:]]
 
 
-def _capped(history: History, max_lines: int) -> History:
-    """The newest orders that fit, and at least a part of the newest one."""
-    kept = 0
-    first = len(history.orders)
-    while first > 0 and kept + len(history.orders[first - 1].item_ids) <= max_lines:
+def _place_in_time(order: Order) -> tuple[int, str]:
+    return order.occurred_at, order.event_id
+
+
+def _capped(orders: list[Order], max_lines: int) -> list[Order]:
+    """The newest orders that fit, and at least the last lines of the newest one."""
+    kept, first = 0, len(orders)
+    while first > 0 and kept + len(orders[first - 1].item_ids) <= max_lines:
         first -= 1
-        kept += len(history.orders[first].item_ids)
-    if first == 0:
-        return history
-    if first == len(history.orders):
-        first -= 1
-        newest = history.orders[first]
-        orders = [
-            msgspec.structs.replace(
-                newest, item_ids=newest.item_ids[-max_lines:], quantities=newest.quantities[-max_lines:]
-            )
-        ]
-    else:
-        orders = history.orders[first:]
-    dropped = b"".join(_digest(order.event_id) for order in history.orders[:first])
-    return msgspec.structs.replace(history, orders=orders, seen=_newest_seen(history.seen + dropped))
+        kept += len(orders[first].item_ids)
+    if first < len(orders):
+        return orders[first:]
+    newest = orders[-1]
+    shortened = {"item_ids": newest.item_ids[-max_lines:], "quantities": newest.quantities[-max_lines:]}
+    return [msgspec.structs.replace(newest, **shortened)]
 
 
-def _without_returned(history: History, event: Return) -> History:
+def _without_returned(orders: list[Order], event: Return) -> list[Order]:
     """Take what was returned out of the order it came from if the event names it, else newest first.
 
     What was never bought, or is no longer kept, changes nothing.
     """
-    orders = list(history.orders)
+    orders = list(orders)
     for line in event.items:
         left = line.quantity
         for place in _places(orders, event.purchase_event_id):
             if left <= 0:
                 break
             orders[place], left = _take(orders[place], line.item_id, left)
-    emptied = b"".join(_digest(order.event_id) for order in orders if not order.item_ids)
-    return msgspec.structs.replace(
-        history, orders=[order for order in orders if order.item_ids], seen=_newest_seen(history.seen + emptied)
-    )
+    return [order for order in orders if order.item_ids]
 
 
 def _places(orders: list[Order], purchase_event_id: str | None) -> list[int]:
@@ -184,15 +145,3 @@ def _take(order: Order, item_id: str, quantity: int | float) -> tuple[Order, int
             item_ids.append(bought)
             quantities.append(amount - taken)
     return msgspec.structs.replace(order, item_ids=item_ids, quantities=quantities), quantity
-
-
-def _remember(history: History, event_id: str) -> History:
-    return msgspec.structs.replace(history, seen=_newest_seen(history.seen + _digest(event_id)))
-
-
-def _newest_seen(seen: bytes) -> bytes:
-    return seen[-MAX_SEEN * DIGEST_BYTES :]
-
-
-def _digest(event_id: str) -> bytes:
-    return hashlib.blake2b(event_id.encode(), digest_size=DIGEST_BYTES).digest()

@@ -22,17 +22,20 @@ from serving.triton import TritonClient
 from serving.vocabulary import Vocabulary
 from streams.contract import messages
 from streams.contract.errors import InvalidEvent
-from streams.contract.messages import Cause, Erasure, ModelRef, Purchase, RecommendationList, Return
+from streams.contract.messages import Cause, Erasure, ErasureReceipt, ModelRef, Purchase, RecommendationList, Return
 from streams.worker import history, recommend
 from streams.worker.batch import Batch, Record, Slot, SourceRecord, StateTable
 from streams.worker.catalogue import Catalogue
 from streams.worker.dead_letters import dead_letter
-from streams.worker.history import Effect, History
+from streams.worker.history import History
 from streams.worker.model_switch import ModelSwitch
 
 log = logging.getLogger(__name__)
 
 Clock: TypeAlias = Callable[[], datetime]
+
+SOURCE_OFFSET = "source.offset"
+"""Header of a log record: where the event stood in its partition of `purchases`."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -44,8 +47,16 @@ class JourneyTopics(NamedTuple):
     log: str
     outcomes: str
     dead_letters: str
+    receipts: str
     histories: StateTable
+    known_events: StateTable
+    """Every accepted event, however old: its key in the log to its offset in the source."""
     lists: StateTable
+
+    @property
+    def tables(self) -> tuple[StateTable, ...]:
+        """What the worker keeps in RocksDB."""
+        return self.histories, self.known_events, self.lists
 
 
 class Step(NamedTuple):
@@ -62,7 +73,9 @@ class Forgotten(NamedTuple):
     """An erasure, whose turn at the lists comes after the events before it have had theirs."""
 
     record: SourceRecord
-    user_id: str
+    event: Erasure
+    log_records: int
+    histories: int
 
 
 class Answer(NamedTuple):
@@ -147,7 +160,7 @@ class PurchaseJourney:
         if isinstance(step, Step):
             self._publish(step, answer, batch)
         else:
-            batch.put(Slot(self._topics.lists, step.record.partition, messages.user_key(step.user_id)), None)
+            self._acknowledge_erasure(step, batch)
 
     def _publish(self, step: Step, answer: Answer, batch: Batch) -> None:
         """The list, and what became of the one that stood before."""
@@ -175,17 +188,29 @@ class PurchaseJourney:
         self._send_outcome(step, standing, batch)
 
     def _accept(self, record: SourceRecord, event: Purchase | Return, batch: Batch) -> Step | None:
+        if self._is_repeat(record, event, batch):
+            return None
         slot = Slot(self._topics.histories, record.partition, messages.user_key(event.user_id))
         change = history.apply(history.decode(batch.get(slot)), event, record.offset, self._history_lines)
         batch.put(slot, history.encode(change.history))
-        if change.effect is Effect.REPEATED:
-            return None
-        batch.send(
-            Record(self._topics.log, record.partition, messages.log_key(event.user_id, event.event_id), record.value)
-        )
-        if change.effect is Effect.APPLIED and isinstance(event, Purchase):
+        self._log(record, event, batch)
+        if not change.replayed and isinstance(event, Purchase):
             self._count(event)
-        return Step(record, event, history.as_it_was(change.history, record.offset), change.effect is Effect.REPLAYED)
+        return Step(record, event, history.as_it_was(change.history, record.offset), change.replayed)
+
+    def _is_repeat(self, record: SourceRecord, event: Purchase | Return, batch: Batch) -> bool:
+        """Whether the shop sent the event before, in another record: then it changes nothing at all."""
+        known_at = batch.get(self._known(record, messages.log_key(event.user_id, event.event_id)))
+        return known_at is not None and int(known_at) != record.offset
+
+    def _log(self, record: SourceRecord, event: Purchase | Return, batch: Batch) -> None:
+        """The event as the shop sent it, with the offset that orders it among its user's events."""
+        key, offset = messages.log_key(event.user_id, event.event_id), str(record.offset).encode()
+        batch.put(self._known(record, key), offset)
+        batch.send(Record(self._topics.log, record.partition, key, record.value, ((SOURCE_OFFSET, offset),)))
+
+    def _known(self, record: SourceRecord, log_key: bytes) -> Slot:
+        return Slot(self._topics.known_events, record.partition, log_key)
 
     def _count(self, purchase: Purchase) -> None:
         at = purchase.occurred_at.timestamp()
@@ -193,13 +218,30 @@ class PurchaseJourney:
             self._popularity.add(line.item_id, at)
 
     def _erase(self, record: SourceRecord, event: Erasure, batch: Batch) -> Forgotten:
-        """Tombstones for the user's history and the log records of the orders still kept."""
-        slot = Slot(self._topics.histories, record.partition, messages.user_key(event.user_id))
-        for order in history.decode(batch.get(slot)).orders:
-            key = messages.log_key(event.user_id, order.event_id)
+        """Tombstones for the user's history and for every event of the user in the log."""
+        events = batch.keys(self._topics.known_events, record.partition, messages.log_key_prefix(event.user_id))
+        for key in sorted(events):
+            batch.put(self._known(record, key), None)
             batch.send(Record(self._topics.log, record.partition, key, None))
+        slot = Slot(self._topics.histories, record.partition, messages.user_key(event.user_id))
+        had_history = batch.get(slot) is not None
         batch.put(slot, None)
-        return Forgotten(record, event.user_id)
+        return Forgotten(record, event, len(events), int(had_history))
+
+    def _acknowledge_erasure(self, step: Forgotten, batch: Batch) -> None:
+        """The list goes last, behind those that earlier events were still to have; then the receipt."""
+        slot = Slot(self._topics.lists, step.record.partition, messages.user_key(step.event.user_id))
+        had_list = batch.get(slot) is not None
+        batch.put(slot, None)
+        receipt = ErasureReceipt(
+            event_id=step.event.event_id,
+            erased_at=self._clock(),
+            log_records=step.log_records,
+            lists=int(had_list),
+            histories=step.histories,
+        )
+        key = step.event.event_id.encode()
+        batch.send(Record(self._topics.receipts, step.record.partition, key, messages.encode(receipt)))
 
     def _fall_back(self, step: Step) -> Answer:
         return Answer(None, self._fillers(step))

@@ -152,6 +152,21 @@ def test_a_return_takes_the_item_from_the_history_and_refreshes_the_list(
     assert by_event["r1"].items[0].because == ["b"]
 
 
+def test_an_event_is_recognised_as_a_repeat_long_after_it_has_left_the_history(
+    kafka: KafkaConnection, source: Source, tmp_path: Path
+) -> None:
+    with running_worker(kafka, tmp_path, NEXTUP_WORKER_HISTORY_LINES="2"):
+        for event_id in ("e1", "e2", "e3", "e1"):
+            source.buy("u", event_id, event_id)
+        source.send(b"u", messages.encode(Return("r", "u", BOUGHT_AT, [Line("e3")])))
+        source.buy("u", "e3", "e3")
+        source.buy("u", "last", "e1")
+        source.flush()
+        eventually(lambda: lists_by_event(kafka), lambda found: "last" in found, "the last list")
+    assert [each.cause.event_id for each in lists(kafka)] == ["e1", "e2", "e3", "r", "last"]
+    assert len(records(kafka, topics.PURCHASE_LOG)) == 5
+
+
 @pytest.mark.usefixtures("worker")
 def test_an_erased_user_has_no_list_and_starts_anew(kafka: KafkaConnection, source: Source) -> None:
     source.buy("u", "e1", "a")
@@ -163,6 +178,12 @@ def test_an_erased_user_has_no_list_and_starts_anew(kafka: KafkaConnection, sour
     assert newest[b"u"] is None
     logged = {message.key(): message.value() for message in records(kafka, topics.PURCHASE_LOG)}
     assert logged[messages.log_key("u", "e1")] is None
+    (receipt,) = [messages.erasure_receipt.decode(r.value() or b"") for r in records(kafka, topics.ERASURE_RECEIPTS)]
+    assert (receipt.event_id, receipt.log_records, receipt.lists, receipt.histories) == ("x", 1, 1, 1)
+    source.buy("u", "e1", "c")
+    source.flush()
+    anew = eventually(lambda: lists_by_event(kafka), lambda found: found["e1"].items[0].item_id == "c", "a new start")
+    assert anew["e1"].left == []
 
 
 @pytest.mark.usefixtures("worker")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streams.contract.messages import Line, Purchase, Return
 from streams.worker import history
-from streams.worker.history import Effect, History
+from streams.worker.history import History
 
 START = datetime(2011, 11, 9, tzinfo=UTC)
 MAX_LINES = 6
@@ -47,20 +47,12 @@ def test_purchases_at_the_same_instant_are_ordered_by_event_id() -> None:
     assert bought(after(one, two)) == bought(after(two, one)) == [["a"], ["b"]]
 
 
-def test_the_same_event_again_changes_nothing_but_the_offset() -> None:
-    once = after(purchase("1", "a"))
-    change = history.apply(once, purchase("1", "a"), 7, MAX_LINES)
-    assert change.effect is Effect.REPEATED
-    assert change.history.orders == once.orders
-    assert change.history.last_offset == 7
-
-
 def test_a_record_read_again_after_a_crash_gives_the_same_bytes() -> None:
     events = purchase("1", "a"), purchase("2", "b", minute=1)
     state = after(*events)
     for offset, event in enumerate(events):
         change = history.apply(state, event, offset, MAX_LINES)
-        assert change.effect is Effect.REPLAYED
+        assert change.replayed
         assert history.encode(change.history) == history.encode(state)
 
 
@@ -78,12 +70,6 @@ def test_an_order_longer_than_the_history_keeps_its_last_lines() -> None:
     assert bought(after(purchase("1", "x"), purchase("2", *"abcdefgh", minute=1))) == [list("cdefgh")]
 
 
-def test_an_order_that_fell_out_of_the_history_is_still_known() -> None:
-    state = after(purchase("1", "a", "b", "c"), purchase("2", *"defgh", minute=1))
-    assert bought(state) == [list("defgh")]
-    assert history.apply(state, purchase("1", "a", "b", "c"), 9, MAX_LINES).effect is Effect.REPEATED
-
-
 def test_a_return_takes_from_the_newest_order_first() -> None:
     state = after(purchase("1", "a", quantity=2), purchase("2", "a", minute=1, quantity=2), returned("r", "a", 3))
     assert [(order.event_id, order.quantities) for order in state.orders] == [("1", [1])]
@@ -97,19 +83,6 @@ def test_a_return_that_names_its_order_takes_from_that_order() -> None:
 def test_a_return_of_what_was_never_bought_changes_no_order() -> None:
     state = after(purchase("1", "a"), returned("r", "z", 5))
     assert bought(state) == [["a"]]
-
-
-def test_an_order_that_was_returned_whole_is_not_accepted_again() -> None:
-    state = after(purchase("1", "a"), returned("r", "a"))
-    assert bought(state) == []
-    assert history.apply(state, purchase("1", "a"), 9, MAX_LINES).effect is Effect.REPEATED
-
-
-def test_the_same_return_again_takes_nothing_more() -> None:
-    state = after(purchase("1", "a", quantity=2), returned("r", "a"))
-    change = history.apply(state, returned("r", "a"), 9, MAX_LINES)
-    assert change.effect is Effect.REPEATED
-    assert change.history.orders[0].quantities == [1]
 
 
 EVENTS = st.lists(

@@ -1,0 +1,60 @@
+"""The state as the next batch sees it: RocksDB, and over it what is decided but not yet written there."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from rocksdict import Rdict
+
+from streams.worker.batch import Slot, StateTable, overlaid
+
+StoreOf: TypeAlias = Callable[[StateTable, int], Rdict]
+"""The database of one partition of a table."""
+
+
+class State:
+    """Values become visible with `show`, when they are decided, and durable with `write`, after the broker
+    has their changelog records."""
+
+    def __init__(self, store_of: StoreOf) -> None:
+        self._store_of = store_of
+        self._unwritten: dict[Slot, bytes | None] = {}
+
+    def get(self, slot: Slot) -> bytes | None:
+        if slot in self._unwritten:
+            return self._unwritten[slot]
+        value: bytes | None = self._store_of(slot.table, slot.partition).get(slot.key)
+        return value
+
+    def keys(self, table: StateTable, partition: int, prefix: bytes) -> set[bytes]:
+        """Looks at all unwritten values, so it is for rare questions."""
+        return overlaid(
+            _stored_keys(self._store_of(table, partition), prefix), self._unwritten, table, partition, prefix
+        )
+
+    def show(self, values: Mapping[Slot, bytes | None]) -> None:
+        self._unwritten |= values
+
+    def hide(self, values: Mapping[Slot, bytes | None]) -> None:
+        """Take back what `show` has shown, unless a later batch has put another value there."""
+        for slot, value in values.items():
+            if slot in self._unwritten and self._unwritten[slot] is value:
+                del self._unwritten[slot]
+
+    def write(self, values: Mapping[Slot, bytes | None]) -> None:
+        for slot, value in values.items():
+            store = self._store_of(slot.table, slot.partition)
+            if value is None:
+                store.delete(slot.key)
+            else:
+                store.put(slot.key, value)
+        self.hide(values)
+
+
+def _stored_keys(store: Rdict, prefix: bytes) -> set[bytes]:
+    keys = set()
+    place = store.iter()
+    place.seek(prefix)
+    while place.valid() and place.key().startswith(prefix):
+        keys.add(place.key())
+        place.next()
+    return keys
