@@ -14,6 +14,8 @@ COMMANDS = {
     "publish": ("deploy.commands.publish:publish", "Publish purchases from a file."),
     "subscribe": ("deploy.commands.subscribe:subscribe", "Print lists as they come."),
     "items": ("deploy.commands.items:items", "Publish the catalogue from a file."),
+    "erase": ("deploy.commands.erase:erase", "Forget a customer, and wait until it is done."),
+    "rebuild": ("deploy.commands.rebuild:rebuild", "Make the state anew from the log, and compare."),
     "broker": ("deploy.commands.broker:broker", "Run a local Kafka broker until stopped."),
     "triton": ("deploy.commands.triton:triton", "Run a local Triton server until stopped."),
     "bench": ("deploy.commands.bench:bench", "Measure lists per second and latency on this machine."),

@@ -4,7 +4,8 @@ ContractError
  ├── InvalidEvent          one event is not what the contract says; names the field
  ├── TopicMismatch         a topic is missing or not as wanted; says what to do
  ├── BrokerUnavailable     no broker answered in time
- └── Undelivered           events that were given to a publisher and never reached the broker
+ ├── Undelivered           events that were given to a publisher and never reached the broker
+ └── Unanswered            no worker answered in time
 """
 
 
@@ -40,3 +41,7 @@ class Undelivered(ContractError):
     def __init__(self, message: str, event_ids: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.event_ids = event_ids
+
+
+class Unanswered(ContractError):
+    """What was asked is on the broker, and no worker has answered in time."""

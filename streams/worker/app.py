@@ -27,6 +27,7 @@ from streams.worker.errors import WorkerError
 from streams.worker.followed_topic import FollowedTopic
 from streams.worker.model_switch import ModelSwitch
 from streams.worker.purchase_journey import Answer, Forgotten, JourneyTopics, PurchaseJourney, Step
+from streams.worker.rolling_writes import RollingWrites, running
 from streams.worker.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -155,10 +156,20 @@ def build_app(kafka: KafkaConnection, settings: WorkerSettings, parts: WorkerPar
                 max_batch=settings.max_batch,
                 in_flight=settings.batches_in_flight,
             )
+            rolling = RollingWrites(
+                producer, parts.topics.compacted, lambda: _assigned(app, source), settings.rolling_write_s
+            )
             await parts.journey.warm_up()
-            await agent.run(stream)
+            async with running(rolling.run()):
+                await agent.run(stream)
 
     return app
+
+
+def _assigned(app: faust.App, source: Any) -> set[int]:
+    """The partitions that are this worker's now."""
+    name = source.get_topic_name()
+    return {tp.partition for tp in app.assignor.assigned_actives() if tp.topic == name}
 
 
 def _bytes_topic(app: faust.App, name: str, partitions: int, **more: Any) -> Any:
@@ -169,7 +180,15 @@ def _bytes_topic(app: faust.App, name: str, partitions: int, **more: Any) -> Any
 
 def _table(app: faust.App, table: StateTable, partitions: int) -> Any:
     """A table whose changelog has the name we say; RocksDB with caches of a size for many partitions."""
-    changelog = _bytes_topic(app, table.changelog, partitions, acks=False, internal=True, compacting=True)
+    changelog = _bytes_topic(
+        app,
+        table.changelog,
+        partitions,
+        acks=False,
+        internal=True,
+        compacting=True,
+        config=topics.CHANGELOG_CONFIG,
+    )
     return app.Table(
         table.name,
         key_type=bytes,

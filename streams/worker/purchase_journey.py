@@ -58,6 +58,11 @@ class JourneyTopics(NamedTuple):
         """What the worker keeps in RocksDB."""
         return self.histories, self.known_events, self.lists
 
+    @property
+    def compacted(self) -> tuple[str, ...]:
+        """Topics that keep what a user did until it is taken back."""
+        return self.log, *(table.changelog for table in self.tables)
+
 
 class Step(NamedTuple):
     """An accepted event that waits for its list."""

@@ -1,0 +1,184 @@
+"""The state made anew from `purchase-log`, and compared with the state that the worker keeps.
+
+Each record of the log says in a header at which offset its event stood in `purchases`. A user's history
+is a function of the user's log records in the order of those offsets, and so is which events are known.
+What is compared are bytes: those made anew, and the newest value of each key on the changelog from which
+a worker restores its RocksDB. One partition is held in memory at a time.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+
+from streams.contract import messages
+from streams.contract.connection import KafkaConnection
+from streams.contract.errors import InvalidEvent, Undelivered
+from streams.contract.messages import Purchase, Return
+from streams.contract.reading import assigned_consumer, available_span, partitions_of, read_spans
+from streams.worker import history
+from streams.worker.batch import Record, StateTable
+from streams.worker.history import History
+from streams.worker.purchase_journey import SOURCE_OFFSET
+
+log = logging.getLogger(__name__)
+
+WRITE_TIMEOUT_S = 60.0
+
+
+class LogRecord(NamedTuple):
+    """One accepted event as the log holds it; `source_offset` is None where the record does not say."""
+
+    source_offset: int | None
+    value: bytes
+
+
+class State(NamedTuple):
+    """The state of one partition, encoded as in the worker's tables."""
+
+    histories: dict[bytes, bytes]
+    """By user key."""
+    known_events: dict[bytes, bytes]
+    """By log key."""
+    n_unusable: int = 0
+    """Records of the log from which nothing could be made."""
+
+
+class Differences(NamedTuple):
+    """What of one table is as it should be, and the keys of what is not."""
+
+    equal: int
+    different: list[bytes]
+    missing: list[bytes]
+    """In the state made anew, and not in the running one."""
+    extra: list[bytes]
+    """In the running state, and not in the one made anew."""
+
+    @property
+    def wrong(self) -> list[bytes]:
+        return [*self.different, *self.missing, *self.extra]
+
+
+def from_log(records: Mapping[bytes, LogRecord], max_lines: int) -> State:
+    """The state that the records of one partition's log lead to; `max_lines` as the worker has it."""
+    events_of: dict[str, list[tuple[int, bytes]]] = defaultdict(list)
+    known: dict[bytes, bytes] = {}
+    n_unusable = 0
+    for key, record in records.items():
+        user_id = _user_id(key)
+        if user_id is None or record.source_offset is None:
+            log.warning("the log record %r is left out: its key or its header %s is not ours", key, SOURCE_OFFSET)
+            n_unusable += 1
+            continue
+        events_of[user_id].append((record.source_offset, record.value))
+        known[key] = b"%d" % record.source_offset
+    histories = {messages.user_key(user_id): _history(events, max_lines) for user_id, events in events_of.items()}
+    return State(histories, known, n_unusable)
+
+
+def differences(made: Mapping[bytes, bytes], running: Mapping[bytes, bytes]) -> Differences:
+    """Compares two tables, key by key and byte by byte."""
+    common = made.keys() & running.keys()
+    different = sorted(key for key in common if made[key] != running[key])
+    return Differences(
+        len(common) - len(different),
+        different,
+        missing=sorted(made.keys() - running.keys()),
+        extra=sorted(running.keys() - made.keys()),
+    )
+
+
+def newest(records: Iterable[Message]) -> dict[bytes, Message]:
+    """The record that stands under each key; none where a tombstone came last."""
+    standing: dict[bytes, Message] = {}
+    for record in records:
+        key = record.key() or b""
+        if record.value() is None:
+            standing.pop(key, None)
+        else:
+            standing[key] = record
+    return standing
+
+
+def corrections(table: StateTable, partition: int, made: Mapping[bytes, bytes], found: Differences) -> list[Record]:
+    """The changelog records that make the running table the one made anew."""
+    return [Record(table.changelog, partition, key, made.get(key)) for key in found.wrong]
+
+
+def write(connection: KafkaConnection, records: Iterable[Record]) -> None:
+    """Write records to their partitions; Undelivered where the broker did not take all of them."""
+    failed: list[str] = []
+
+    def on_delivery(error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            failed.append(error.str())
+
+    producer = Producer(connection.for_confluent(enable_idempotence=True))
+    for record in records:
+        producer.produce(record.topic, record.value, record.key, record.partition, on_delivery=on_delivery)
+        producer.poll(0)
+    left = producer.flush(WRITE_TIMEOUT_S)
+    if failed or left:
+        raise Undelivered(f"{len(failed) + left} records were not written: {failed[0] if failed else 'no answer'}")
+
+
+class StateReader:
+    """Reads one partition of the log, or of a changelog, as it stands now."""
+
+    def __init__(self, connection: KafkaConnection, log_topic: str) -> None:
+        self._log_topic = log_topic
+        self.consumer: Consumer = assigned_consumer(connection, enable_partition_eof=True)
+
+    def partitions(self) -> list[int]:
+        return [partition.partition for partition in partitions_of(self.consumer, self._log_topic)]
+
+    def made_anew(self, partition: int, max_lines: int) -> State:
+        standing = self._standing(self._log_topic, partition)
+        return from_log({key: _log_record(message) for key, message in standing.items()}, max_lines)
+
+    def table(self, changelog: str, partition: int) -> dict[bytes, bytes]:
+        """The values of a table as a worker would restore them. TopicMismatch where no worker made the topic yet."""
+        partitions_of(self.consumer, changelog)
+        return {key: message.value() or b"" for key, message in self._standing(changelog, partition).items()}
+
+    def close(self) -> None:
+        self.consumer.close()
+
+    def _standing(self, topic: str, partition: int) -> dict[bytes, Message]:
+        span = available_span(self.consumer, TopicPartition(topic, partition))
+        return newest(read_spans(self.consumer, [span]))
+
+
+def _log_record(message: Message) -> LogRecord:
+    digits = dict(message.headers() or []).get(SOURCE_OFFSET)
+    known = isinstance(digits, bytes) and digits.isdigit()
+    return LogRecord(int(digits) if known and digits else None, message.value() or b"")
+
+
+def _user_id(log_key: bytes) -> str | None:
+    try:
+        user_id, _ = msgspec.json.decode(log_key, type=tuple[str, str])
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return user_id
+
+
+def _history(events: Iterable[tuple[int, bytes]], max_lines: int) -> bytes:
+    past = History()
+    for offset, value in sorted(events):
+        event = _event(value)
+        if event is not None:
+            past = history.apply(past, event, offset, max_lines).history
+    return history.encode(past)
+
+
+def _event(value: bytes) -> Purchase | Return | None:
+    try:
+        event = messages.event_from_json(value)
+    except InvalidEvent as error:
+        log.warning("a record of the log is left out: %s", error)
+        return None
+    return event if isinstance(event, Purchase | Return) else None
