@@ -1,5 +1,6 @@
 """`nextup demo`: everything on this machine, on real purchases."""
 
+import json
 import shutil
 import time
 from pathlib import Path
@@ -8,7 +9,8 @@ import click
 
 from deploy.command_line import out
 from deploy.demo.local_stack import LocalStack
-from deploy.demo.story import Demo, Story, final_line, read_place, read_story
+from deploy.demo.run import Demo
+from deploy.demo.story import Story, read_place, read_story
 from deploy.stack.locations import RUN_TIME
 
 FOLDER = RUN_TIME / "demo"
@@ -43,7 +45,7 @@ def demo(purchases: int | None, rate: float, folder: Path, picture: Path | None,
             summary = run.summary(began)
             if picture:
                 picture.write_text(run.picture())
-    click.echo(final_line(summary))
+    click.echo(json.dumps(summary))
 
 
 def _start_over_at_the_end(folder: Path, place_file: Path, story: Story) -> None:
