@@ -156,7 +156,9 @@ def _cause(made: RecommendationList) -> Cause:
     return Cause(made.user_id, made.cause.type, made.cause.event_id)
 
 
-def _differing(found: dict[bytes, bytes], expected: dict[bytes, bytes]) -> list[tuple[bytes, bytes | None, bytes | None]]:
+def _differing(
+    found: dict[bytes, bytes], expected: dict[bytes, bytes]
+) -> list[tuple[bytes, bytes | None, bytes | None]]:
     """The first few entries that are not the same: key, found, expected."""
     keys = sorted(key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key))
     return [(key, found.get(key), expected.get(key)) for key in keys[:3]]

@@ -29,11 +29,12 @@ class Worker:
         self.deaths = 0
         """How often it was found to have ended by itself."""
         self.max_rss_mib = 0.0
-        environment = environment_of(
-            kafka,
-            **{"NEXTUP_WORKER_DATADIR": str(self.state), "NEXTUP_WORKER_INSTANCE_ID": name, "NEXTUP_WORKER_GROUP": GROUP},
-            **settings,
-        )
+        own = {
+            "NEXTUP_WORKER_DATADIR": str(self.state),
+            "NEXTUP_WORKER_INSTANCE_ID": name,
+            "NEXTUP_WORKER_GROUP": GROUP,
+        }
+        environment = environment_of(kafka, **own | settings)
         command = [sys.executable, "-m", "deploy", "worker"]
         self.process = ChildProcess(command, name=name, log=folder / f"{name}.log", environment=environment)
 

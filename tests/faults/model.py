@@ -72,6 +72,8 @@ class Model:
         self.n_invalid = 0
         self.n_repeated = 0
         self.n_erasures = 0
+        self.n_anew = 0
+        """Events that came again after an erasure, and so as if for the first time."""
 
     def take_all(self, records: Iterable[Published]) -> "Model":
         """Records of one partition must come in the order of their offsets."""
@@ -106,6 +108,7 @@ class Model:
         user.last_offset = record.offset
         user.log[event["event_id"]] = record.value or b""
         user.last_cause = Cause(event["user_id"], event["type"], event["event_id"])
+        self.n_anew += user.last_cause in self.causes
         self.causes.setdefault(user.last_cause, set()).add(user.newest_item)
 
 
