@@ -7,10 +7,10 @@ INSTALL_PYTHON := [ "$(PYTHON)" = python3 ] && [ "$$(id -u)" = 0 ] && apt-get up
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test unit integration lint lock clean
+.PHONY: help setup demo test unit integration test-faults soak lint lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## bring environments, broker and Triton up to date; PYTHON=path takes that Python 3.11 or 3.12
 	@command -v $(PYTHON) >/dev/null || { $(INSTALL_PYTHON); } || { echo "setup: $(PYTHON) is missing; run: sudo apt-get install python3 python3-venv"; exit 1; }
@@ -27,6 +27,12 @@ unit: setup ## tests that need no server
 
 integration: setup ## tests against a real broker and a real Triton server, which they start and stop
 	$(BIN)/pytest tests/integration
+
+test-faults: setup ## do damage to the running system, and see that nothing is lost or doubled (under 15 minutes)
+	$(BIN)/pytest tests/faults
+
+soak: setup ## the first of these damages at ten times its size, with the worker's memory over time (half an hour)
+	$(BIN)/pytest tests/faults/soak.py
 
 lint: setup ## style, types, and the floors that imports must keep
 	$(BIN)/ruff check

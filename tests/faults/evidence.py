@@ -137,9 +137,9 @@ def _newest(found: Iterable[Message]) -> dict[bytes, bytes]:
     return {key: value for key, value in newest.items() if value is not None}
 
 
-def _origin(message: Message) -> tuple[bytes, bytes]:
+def _origin(message: Message) -> tuple[object, object]:
     headers = dict(message.headers() or [])
-    return bytes(headers["source.partition"]), bytes(headers["source.offset"])
+    return headers["source.partition"], headers["source.offset"]
 
 
 def _by_cause(values: Iterable[bytes | None]) -> dict[Cause, list[RecommendationList]]:

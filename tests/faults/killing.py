@@ -38,6 +38,20 @@ def kill_under_load(
     return {"last_catch_up_s": round(time.monotonic() - began, 1), "rss_mib": rss}
 
 
+def long_life(kafka: KafkaConnection, progress: Progress, worker: Worker, n_events: int) -> dict[str, Any]:
+    """A load that nothing interrupts; the worker's memory after each twentieth of it, in MiB."""
+    load, source = Load(2, MIX, first=n_events), Source(kafka)
+    rss = []
+    with running(worker):
+        for _ in range(20):
+            for sent in load.records(n_events // 20):
+                source.send(*sent)
+            source.flush()
+            progress.wait_until_done(worker)
+            rss.append(worker.rss_mib())
+    return {"rss_mib_of_one_life": rss}
+
+
 def _wait_for_a_moment(progress: Progress, worker: Worker, rng: random.Random, n_new: int) -> None:
     """Some time into the start, or some part into the work."""
     if rng.random() < DURING_START:

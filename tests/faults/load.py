@@ -34,15 +34,14 @@ class Sent(NamedTuple):
 
 
 class Load:
-    """An endless, seeded stream of events."""
+    """An endless, seeded stream of events, whose ids are numbered from `first`."""
 
-    def __init__(self, seed: int, mix: Mix = Mix()) -> None:  # noqa: B008 - immutable
+    def __init__(self, seed: int, mix: Mix = Mix(), first: int = 0) -> None:  # noqa: B008 - immutable
         self._rng = random.Random(seed)
         self._mix = mix
-        self._numbers = itertools.count()
+        self._numbers = itertools.count(first)
         self._cumulative = list(itertools.accumulate(1 / rank for rank in range(1, mix.users + 1)))
         self._past: dict[str, list[Event]] = {}
-        self._poisons = itertools.cycle(POISONS)
 
     def events(self, count: int) -> Iterator[Event]:
         """Valid events."""
@@ -53,7 +52,7 @@ class Load:
         """Valid events and poison, as records of `purchases`."""
         for _ in range(count):
             sent = as_record(self._event())
-            yield next(self._poisons)(sent) if self._chance(self._mix.poison) else sent
+            yield _poisoned(sent, self._rng.randrange(10)) if self._chance(self._mix.poison) else sent
 
     def _event(self) -> Event:
         user_id = self._user()
@@ -102,16 +101,19 @@ def as_record(event: Event) -> Sent:
     return Sent(messages.user_key(event.user_id), messages.encode(event))
 
 
-POISONS = (
-    lambda sent: Sent(sent.key, sent.value[:-1]),
-    lambda sent: Sent(sent.key, b""),
-    lambda sent: Sent(sent.key, None),
-    lambda sent: Sent(None, sent.value),
-    lambda sent: Sent(b"somebody else", sent.value),
-    lambda sent: Sent(sent.key, sent.value.replace(b'"event_id"', b'"event"')),
-    lambda sent: Sent(sent.key, b'{"type":"gift"' + sent.value[sent.value.index(b",") :]),
-    lambda sent: Sent(sent.key, sent.value.replace(b"2011-", b"2111-").replace(b"2010-", b"2110-")),
-    lambda sent: Sent(sent.key, b"\xff\xfe" * 50),
-    lambda sent: Sent(sent.key, b"[" * 500),
-)
-"""Each makes a good record bad in its own way."""
+def _poisoned(sent: Sent, kind: int) -> Sent:
+    """A good record made bad, each kind in its own way."""
+    key, value = sent.key, sent.value or b""
+    kinds = (
+        Sent(key, value[:-1]),
+        Sent(key, b""),
+        Sent(key, None),
+        Sent(None, value),
+        Sent(b"somebody else", value),
+        Sent(key, value.replace(b'"event_id"', b'"event"')),
+        Sent(key, b'{"type":"gift"' + value[value.index(b",") :]),
+        Sent(key, value.replace(b"2011-", b"2111-").replace(b"2010-", b"2110-")),
+        Sent(key, b"\xff\xfe" * 50),
+        Sent(key, b"[" * 500),
+    )
+    return kinds[kind % len(kinds)]

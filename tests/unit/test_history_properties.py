@@ -103,7 +103,7 @@ def test_what_comes_after_an_erasure_knows_nothing_of_what_came_before(
 
 
 def _after_last_erasure(events: list[Event]) -> list[Event]:
-    newest_first = []
+    newest_first: list[Event] = []
     for event in reversed(events):
         if isinstance(event, Erasure):
             break
