@@ -78,7 +78,8 @@ def _remains() -> list[str]:
     compacted = int(topics.PURCHASE_LOG.config["max.compaction.lag.ms"]) // DAY_MS
     tombstones = int(topics.PURCHASE_LOG.config["delete.retention.ms"]) // DAY_MS
     return [
-        f"the bytes leave the compacted topics when the broker next cleans them, about {compacted} day later; the "
+        "the worker's own files on disk drop what it deleted when RocksDB next compacts them",
+        f"the bytes leave the compacted topics when the broker next cleans them, within about {compacted} day; the "
         f"ids in the log's tombstones after {tombstones} days more",
         "kept for their time, and then deleted: "
         + ", ".join(f"{t.name} {_days(t)} days" for t in (topics.PURCHASES, topics.OUTCOMES, topics.DEAD_LETTERS)),

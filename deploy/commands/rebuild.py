@@ -170,4 +170,4 @@ def _tell(total: Outcome) -> None:
             for key in getattr(found, kind)[:SHOWN]:
                 out.print(f"  {kind}: {key.decode(errors='replace')}", soft_wrap=True, markup=False)
     if total.n_unusable:
-        out.print(f"{total.n_unusable} log records could not be used: without the header or a key of ours")
+        out.print(f"{total.n_unusable} log records could not be used")

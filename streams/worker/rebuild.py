@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 from streams.contract import messages
 from streams.contract.connection import KafkaConnection
 from streams.contract.errors import InvalidEvent, Undelivered
-from streams.contract.messages import Purchase, Return
+from streams.contract.messages import Erasure, Purchase, Return
 from streams.contract.reading import assigned_consumer, available_span, partitions_of, read_spans
 from streams.worker import history
 from streams.worker.batch import Record, StateTable
@@ -64,19 +64,31 @@ class Differences(NamedTuple):
 
 def from_log(records: Mapping[bytes, LogRecord], max_lines: int) -> State:
     """The state that the records of one partition's log lead to; `max_lines` as the worker has it."""
-    events_of: dict[str, list[tuple[int, bytes]]] = defaultdict(list)
-    known: dict[bytes, bytes] = {}
+    keys_of: dict[str, list[tuple[int, bytes]]] = defaultdict(list)
     n_unusable = 0
     for key, record in records.items():
         user_id = _user_id(key)
         if user_id is None or record.source_offset is None:
-            log.warning("the log record %r is left out: its key or its header %s is not ours", key, SOURCE_OFFSET)
+            log.warning("the log record %r is left out: its key, or its header %s, is not ours", key, SOURCE_OFFSET)
             n_unusable += 1
-            continue
-        events_of[user_id].append((record.source_offset, record.value))
-        known[key] = b"%d" % record.source_offset
-    histories = {messages.user_key(user_id): _history(events, max_lines) for user_id, events in events_of.items()}
+        else:
+            keys_of[user_id].append((record.source_offset, key))
+    histories: dict[bytes, bytes] = {}
+    known: dict[bytes, bytes] = {}
+    for user_id, places in keys_of.items():
+        applied = _applied([(offset, key, records[key].value) for offset, key in sorted(places)], max_lines)
+        n_unusable += len(places) - len(applied.offsets)
+        if applied.offsets:
+            histories[messages.user_key(user_id)] = history.encode(applied.past)
+            known |= applied.offsets
     return State(histories, known, n_unusable)
+
+
+class _Applied(NamedTuple):
+    """One user's history, and the offset of each event that went into it."""
+
+    past: History
+    offsets: dict[bytes, bytes]
 
 
 def differences(made: Mapping[bytes, bytes], running: Mapping[bytes, bytes]) -> Differences:
@@ -166,19 +178,25 @@ def _user_id(log_key: bytes) -> str | None:
     return user_id
 
 
-def _history(events: Iterable[tuple[int, bytes]], max_lines: int) -> bytes:
+def _applied(events: Iterable[tuple[int, bytes, bytes]], max_lines: int) -> _Applied:
+    """From (source offset, log key, value), in the order of the offsets."""
     past = History()
-    for offset, value in sorted(events):
-        event = _event(value)
+    offsets: dict[bytes, bytes] = {}
+    for offset, key, value in events:
+        event = _event(key, value)
         if event is not None:
             past = history.apply(past, event, offset, max_lines).history
-    return history.encode(past)
+            offsets[key] = b"%d" % offset
+    return _Applied(past, offsets)
 
 
-def _event(value: bytes) -> Purchase | Return | None:
+def _event(key: bytes, value: bytes) -> Purchase | Return | None:
     try:
         event = messages.event_from_json(value)
     except InvalidEvent as error:
-        log.warning("a record of the log is left out: %s", error)
+        log.warning("the log record %r is left out: %s", key, error)
         return None
-    return event if isinstance(event, Purchase | Return) else None
+    if isinstance(event, Erasure):
+        log.warning("the log record %r is left out: it is an erasure", key)
+        return None
+    return event
