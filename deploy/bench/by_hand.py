@@ -19,6 +19,7 @@ from deploy.settings import Settings, load
 from streams.contract import topics
 from streams.worker.app import WorkerParts, assemble
 from streams.worker.batch import Batch, SourceRecord, StateTable
+from streams.worker.metrics import Metrics
 from streams.worker.purchase_journey import Answer, Forgotten, Step
 from streams.worker.state import State
 
@@ -128,7 +129,9 @@ def _places(messages: Sequence[Message]) -> Iterator[TopicPartition]:
 
 def main() -> None:
     settings = load(None, os.environ)
-    parts = assemble(settings.kafka, settings.triton, settings.worker, settings.models.repository, settings.models.name)
+    parts = assemble(
+        settings.kafka, settings.triton, settings.worker, settings.models.repository, settings.models.name, Metrics()
+    )
     for followed in parts.followed:
         followed.start()
     uvloop.run(ByHand(settings, parts).run())

@@ -60,6 +60,7 @@ def running(
         "NEXTUP_MODELS_NAME": settings.models.name,
         "NEXTUP_WORKER_DATADIR": str(folder / "state"),
         "NEXTUP_WORKER_LOG_LEVEL": "WARNING",
+        "NEXTUP_WORKER_HEALTH_ADDRESS": "127.0.0.1:0",
     }
     command = [str(app_python()), *candidate.arguments]
     with ChildProcess(command, name=candidate.name, log=folder / "process.log", environment=environment) as process:

@@ -117,7 +117,7 @@ def settings_for(folder: Path, models: Path, bootstrap_servers: str, triton: str
         kafka=KafkaConnection(bootstrap_servers=bootstrap_servers),
         triton=TritonSettings(url=triton),
         models=ModelSettings(repository=str(models)),
-        worker=WorkerSettings(datadir=str(folder / "worker"), instance_id="demo"),
+        worker=WorkerSettings(datadir=str(folder / "worker"), instance_id="demo", health_address="127.0.0.1:0"),
     )
 
 
@@ -128,4 +128,5 @@ def _toml(settings: Settings) -> str:
         f'[triton]\nurl = "{settings.triton.url}"\n\n'
         f'[models]\nrepository = "{settings.models.repository}"\n\n'
         f'[worker]\ndatadir = "{settings.worker.datadir}"\ninstance_id = "{settings.worker.instance_id}"\n'
+        f'health_address = "{settings.worker.health_address}"\n'
     )

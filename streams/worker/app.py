@@ -3,7 +3,6 @@
 import logging
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import faust
@@ -19,13 +18,14 @@ from streams.contract.connection import KafkaConnection
 from streams.contract.errors import InvalidEvent
 from streams.contract.messages import Purchase
 from streams.contract.reading import read_to_end
-from streams.worker import faust_internals
+from streams.worker import faust_internals, state_folder
 from streams.worker.batch import StateTable
 from streams.worker.catalogue import Catalogue
 from streams.worker.durable_agent import DurableAgent
-from streams.worker.errors import WorkerError
 from streams.worker.followed_topic import FollowedTopic
+from streams.worker.metrics import Metrics
 from streams.worker.model_switch import ModelSwitch
+from streams.worker.oversight import Oversight
 from streams.worker.purchase_journey import Answer, Forgotten, JourneyTopics, PurchaseJourney, Step
 from streams.worker.rolling_writes import RollingWrites, running
 from streams.worker.settings import WorkerSettings
@@ -57,31 +57,43 @@ def run(
     """
     use_loop("uvloop")
     _set_up_logging(settings.log_level)
-    _make_datadir(settings.datadir)
-    partitions = topics.check(kafka)
-    parts = assemble(kafka, triton, settings, repository, model_name)
+    with Oversight(kafka, settings) as oversight, state_folder.taken(settings.datadir):
+        partitions = topics.check(kafka)
+        parts = assemble(kafka, triton, settings, repository, model_name, oversight.metrics)
+        _serve(kafka, settings, parts, partitions, oversight)
+    sys.exit(0)
+
+
+def _serve(
+    kafka: KafkaConnection, settings: WorkerSettings, parts: WorkerParts, partitions: int, oversight: Oversight
+) -> None:
     for followed in parts.followed:
         followed.start()
-    app = build_app(kafka, settings, parts, partitions)
-    worker = faust.Worker(app, loglevel=settings.log_level, redirect_stdouts=False, loop=uvloop.new_event_loop())
+    app = build_app(kafka, settings, parts, partitions, oversight)
+    loop = uvloop.new_event_loop()
+    oversight.watch(app, loop, partitions)
+    worker = faust.Worker(app, loglevel=settings.log_level, redirect_stdouts=False, loop=loop)
     try:
         worker.execute_from_commandline()
     finally:
         # The last line of the log, behind all that stops: what a supervisor shows.
         if app.crash_reason is not None:
-            log.critical("the worker has stopped, because it could not go on: %r", app.crash_reason)
-    sys.exit(0)
+            _say_why(app.crash_reason, settings)
 
 
-def _make_datadir(datadir: str) -> None:
-    try:
-        Path(datadir).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WorkerError(f"worker.datadir {datadir} cannot be made: {error.strerror}") from None
+def _say_why(reason: BaseException, settings: WorkerSettings) -> None:
+    if state_folder.is_damage(reason):
+        state_folder.mark_suspect(settings.datadir)
+    log.critical("the worker has stopped, because it could not go on: %r", reason)
 
 
 def assemble(
-    kafka: KafkaConnection, triton: TritonSettings, settings: WorkerSettings, repository: str, model_name: str
+    kafka: KafkaConnection,
+    triton: TritonSettings,
+    settings: WorkerSettings,
+    repository: str,
+    model_name: str,
+    metrics: Metrics,
 ) -> WorkerParts:
     """Everything but Faust: the journey of an event, and the topics that the worker follows beside it."""
     prefix = kafka.topic_prefix
@@ -97,6 +109,7 @@ def assemble(
         k=settings.k,
         history_lines=settings.history_lines,
         clock=lambda: datetime.now(UTC),
+        metrics=metrics,
     )
     return WorkerParts(
         journey,
@@ -121,7 +134,9 @@ def journey_topics(prefix: str, group: str) -> JourneyTopics:
     )
 
 
-def build_app(kafka: KafkaConnection, settings: WorkerSettings, parts: WorkerParts, partitions: int) -> faust.App:
+def build_app(
+    kafka: KafkaConnection, settings: WorkerSettings, parts: WorkerParts, partitions: int, oversight: Oversight
+) -> faust.App:
     """The Faust app: its source, its tables, and the one agent that runs the journey."""
     faust_internals.await_deliveries_directly()
     app = faust.App(
@@ -155,10 +170,12 @@ def build_app(kafka: KafkaConnection, settings: WorkerSettings, parts: WorkerPar
                 producer,
                 max_batch=settings.max_batch,
                 in_flight=settings.batches_in_flight,
+                metrics=oversight.metrics,
             )
             rolling = RollingWrites(
                 producer, parts.topics.compacted, lambda: _assigned(app, source), settings.rolling_write_s
             )
+            oversight.pulse.agent = agent
             await parts.journey.warm_up()
             async with running(rolling.run()):
                 await agent.run(stream)

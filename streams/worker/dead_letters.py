@@ -9,9 +9,8 @@ def dead_letter(topic: str, record: SourceRecord, error: Exception) -> Record:
 
     It goes to the partition it came from, so that letters of one key stay in order.
     """
-    reason = error.reason if isinstance(error, InvalidEvent) else "internal-error"
     about = {
-        "error.class": reason,
+        "error.class": reason_of(error),
         "error.type": type(error).__name__,
         "error.text": str(error),
         "source.topic": record.topic,
@@ -20,3 +19,8 @@ def dead_letter(topic: str, record: SourceRecord, error: Exception) -> Record:
     }
     added = tuple((name, text.encode(errors="replace")) for name, text in about.items())
     return Record(topic, record.partition, record.key, record.value, record.headers + added)
+
+
+def reason_of(error: Exception) -> str:
+    """The class of what was wrong, in one word."""
+    return error.reason if isinstance(error, InvalidEvent) else "internal-error"

@@ -17,7 +17,7 @@ cuts off is done again from the same state. Batches conclude in the order they w
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import faust
@@ -26,12 +26,15 @@ from rocksdict import Rdict
 
 from streams.worker import faust_internals
 from streams.worker.batch import Batch, Record, SourceRecord, StateTable
+from streams.worker.errors import StateUnavailable
+from streams.worker.metrics import Metrics
 from streams.worker.state import State
 
 log = logging.getLogger(__name__)
 
 StepT = TypeVar("StepT")
 AnswerT = TypeVar("AnswerT")
+T = TypeVar("T")
 
 
 class Handler(Protocol[StepT, AnswerT]):
@@ -70,6 +73,7 @@ class DurableAgent(Generic[StepT, AnswerT]):
         *,
         max_batch: int,
         in_flight: int,
+        metrics: Metrics,
     ) -> None:
         self._app = app
         self._handler = handler
@@ -79,7 +83,9 @@ class DurableAgent(Generic[StepT, AnswerT]):
         self._slots = asyncio.Semaphore(in_flight)
         self._pending: asyncio.Queue[_Pending[StepT, AnswerT]] = asyncio.Queue()
         self._state = State(self._store_of)
+        self._metrics = metrics
         self.events_done = 0
+        self.is_running = False
 
     async def run(self, stream: Any) -> None:
         """Process the stream until it is stopped. A failure stops the whole worker, loudly.
@@ -88,6 +94,7 @@ class DurableAgent(Generic[StepT, AnswerT]):
         (faust-streaming issues #175, #523, #532).
         """
         finisher = asyncio.create_task(self._finish_in_order(stream))
+        self.is_running = True
         try:
             await self._read(stream, finisher)
         except Exception as error:
@@ -95,20 +102,16 @@ class DurableAgent(Generic[StepT, AnswerT]):
             await self._app.crash(error)
             raise
         finally:
+            self.is_running = False
             finisher.cancel()
 
     async def _read(self, stream: Any, finisher: asyncio.Task[None]) -> None:
         stream.enable_acks = False
         events = aiter(stream.events())
         while True:
-            await self._slots.acquire()
-            first = asyncio.ensure_future(anext(events))
-            await asyncio.wait({first, finisher}, return_when=asyncio.FIRST_COMPLETED)
-            if finisher.done():
-                first.cancel()
-                finisher.result()
+            await _beside(finisher, self._slots.acquire())
             try:
-                batch = [first.result()]
+                batch = [await _beside(finisher, anext(events))]
             except StopAsyncIteration:
                 return
             batch += faust_internals.drain(self._app, stream, self._max_batch - 1)
@@ -118,11 +121,13 @@ class DurableAgent(Generic[StepT, AnswerT]):
         """Decide, make the state visible to the next batch, and start asking."""
         batch = Batch(self._state)
         steps = []
-        for event in events:
-            record = _source_record(event.message)
-            step = self._decide(record, batch)
-            if step is not None:
-                steps.append((record, step))
+        self._metrics.batch(len(events))
+        with self._metrics.stage("decide"):
+            for event in events:
+                record = _source_record(event.message)
+                step = self._decide(record, batch)
+                if step is not None:
+                    steps.append((record, step))
         self._state.show(batch.state)
         self._pending.put_nowait(_Pending(events, batch, steps, self._start_asking(steps)))
 
@@ -131,6 +136,8 @@ class DurableAgent(Generic[StepT, AnswerT]):
         attempt = batch.savepoint()
         try:
             step = self._handler.decide(record, attempt)
+        except StateUnavailable:
+            raise  # the event is not to blame
         except Exception as error:
             log.exception("event %s/%d/%d failed", *record[:3])
             self._handler.give_up(record, error, batch)
@@ -142,15 +149,18 @@ class DurableAgent(Generic[StepT, AnswerT]):
         return asyncio.ensure_future(self._ask([step for _, step in steps]))
 
     async def _ask(self, steps: Sequence[StepT]) -> Sequence[AnswerT]:
-        return await self._handler.ask(steps) if steps else ()
+        with self._metrics.stage("ask"):
+            return await self._handler.ask(steps) if steps else ()
 
     async def _finish_in_order(self, stream: Any) -> None:
         while True:
             pending = await self._pending.get()
             answers = await pending.answers
             if faust_internals.is_current(self._app, pending.events[0]):
-                self._conclude(pending, answers)
-                await self._deliver(pending.batch)
+                with self._metrics.stage("conclude"):
+                    self._conclude(pending, answers)
+                with self._metrics.stage("deliver"):
+                    await self._deliver(pending.batch)
                 await self._acknowledge(stream, pending.events)
             else:
                 # The partitions were given to someone else meanwhile, who reads these events again.
@@ -168,6 +178,8 @@ class DurableAgent(Generic[StepT, AnswerT]):
             attempt = pending.batch.savepoint()
             try:
                 self._handler.conclude(step, answer, attempt)
+            except StateUnavailable:
+                raise
             except Exception as error:
                 log.exception("event %s/%d/%d failed", *record[:3])
                 self._handler.give_up(record, error, pending.batch)
@@ -186,6 +198,16 @@ class DurableAgent(Generic[StepT, AnswerT]):
 
     def _store_of(self, table: StateTable, partition: int) -> Rdict:
         return faust_internals.partition_store(self._tables[table.name], partition)
+
+
+async def _beside(finisher: asyncio.Task[None], awaitable: Awaitable[T]) -> T:
+    """What is awaited; raises what ended the finisher where that comes first."""
+    task = asyncio.ensure_future(awaitable)
+    await asyncio.wait({task, finisher}, return_when=asyncio.FIRST_COMPLETED)
+    if finisher.done():
+        task.cancel()
+        finisher.result()
+    return task.result()
 
 
 def _source_record(message: Any) -> SourceRecord:

@@ -3,3 +3,7 @@
 
 class WorkerError(Exception):
     """A worker that cannot start or cannot go on; the text says what to do."""
+
+
+class StateUnavailable(WorkerError):
+    """RocksDB could not read or write: the disk is full, or its files are damaged."""

@@ -12,6 +12,8 @@ events per second. What the durable agent needs instead is not in Faust's public
 - `await_deliveries_directly`
                       Faust wraps each record into two tasks to watch for a suspended flow; that is
                       40% of a busy worker's processor time.
+- `assigned_partitions`, `is_recovered`, `restoration`
+                      how far a worker is between its start and its first event. Faust tells its log.
 
 Written against faust-streaming 0.15.3, pinned in pyproject.toml. `tests/unit/test_faust_internals.py`
 holds a digest of each method named here and fails when one of them changes.
@@ -22,6 +24,7 @@ from types import CoroutineType
 from typing import Any
 
 import faust
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.consumer import Consumer
 from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
 from faust.types import TP
@@ -64,6 +67,25 @@ def partition_store(table: Any, partition: int) -> Rdict:
 def set_persisted_offset(table: Any, partition: int, offset: int) -> None:
     """Remember in RocksDB up to which changelog offset it holds everything; recovery starts behind it."""
     table.data.set_persisted_offset(TP(table.changelog_topic_name, partition), offset)
+
+
+def assigned_partitions(app: faust.App, topic: str) -> frozenset[int]:
+    """The partitions of a topic that are this worker's; none before its consumer has started."""
+    try:
+        return frozenset(tp.partition for tp in app.consumer.assignment() if tp.topic == topic)
+    except ConsumerNotStarted:
+        return frozenset()
+
+
+def is_recovered(app: faust.App) -> bool:
+    """Whether all tables are complete for the assignment of now."""
+    return bool(app.tables.actives_ready and not app.rebalancing)
+
+
+def restoration(app: faust.App) -> tuple[int, int]:
+    """Sum of the changelog offsets that were read so far, and how many records are still to be read."""
+    recovery = app.tables.recovery
+    return sum(recovery.active_offsets.values()), recovery.active_remaining_total()
 
 
 _wait_first = Consumer.wait_first

@@ -26,8 +26,9 @@ from streams.contract.messages import Cause, Erasure, ErasureReceipt, ModelRef, 
 from streams.worker import history, recommend
 from streams.worker.batch import Batch, Record, Slot, SourceRecord, StateTable
 from streams.worker.catalogue import Catalogue
-from streams.worker.dead_letters import dead_letter
+from streams.worker.dead_letters import dead_letter, reason_of
 from streams.worker.history import History
+from streams.worker.metrics import Kind, Metrics
 from streams.worker.model_switch import ModelSwitch
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,7 @@ class PurchaseJourney:
         k: int,
         history_lines: int,
         clock: Clock,
+        metrics: Metrics,
     ) -> None:
         self._topics = topics
         self._switch = switch
@@ -116,6 +118,7 @@ class PurchaseJourney:
         self._k = k
         self._history_lines = history_lines
         self._clock = clock
+        self._metrics = metrics
 
     async def warm_up(self) -> None:
         """Connect to Triton, so that the first customers need not wait for that."""
@@ -134,6 +137,7 @@ class PurchaseJourney:
 
     def give_up(self, record: SourceRecord, error: Exception, batch: Batch) -> None:
         batch.send(dead_letter(self._topics.dead_letters, record, error))
+        self._metrics.dead_letter(reason_of(error))
 
     async def ask(self, steps: Sequence[Step | Forgotten]) -> list[Answer]:
         """One question to Triton for the whole batch; whoever it cannot answer for gets the fallback."""
@@ -190,10 +194,13 @@ class PurchaseJourney:
             standing=standing,
         )
         batch.put(slot, messages.encode(made))
+        self._metrics.list_published(answer.model)
         self._send_outcome(step, standing, batch)
 
     def _accept(self, record: SourceRecord, event: Purchase | Return, batch: Batch) -> Step | None:
+        kind: Kind = "purchase" if isinstance(event, Purchase) else "return"
         if self._is_repeat(record, event, batch):
+            self._metrics.event(kind, "repeated")
             return None
         slot = Slot(self._topics.histories, record.partition, messages.user_key(event.user_id))
         change = history.apply(history.decode(batch.get(slot)), event, record.offset, self._history_lines)
@@ -201,6 +208,7 @@ class PurchaseJourney:
         self._log(record, event, batch)
         if not change.replayed and isinstance(event, Purchase):
             self._count(event)
+        self._metrics.event(kind, "replayed" if change.replayed else "applied")
         return Step(record, event, history.as_it_was(change.history, record.offset), change.replayed)
 
     def _is_repeat(self, record: SourceRecord, event: Purchase | Return, batch: Batch) -> bool:
@@ -231,6 +239,7 @@ class PurchaseJourney:
         slot = Slot(self._topics.histories, record.partition, messages.user_key(event.user_id))
         had_history = batch.get(slot) is not None
         batch.put(slot, None)
+        self._metrics.event("erasure", "applied")
         return Forgotten(record, event, len(events), int(had_history))
 
     def _acknowledge_erasure(self, step: Forgotten, batch: Batch) -> None:
@@ -262,6 +271,7 @@ class PurchaseJourney:
         if step.replayed and _stood_already(step, standing):
             return
         made = recommend.outcome(step.event, standing)
+        self._metrics.judged(made)
         key = messages.user_key(step.event.user_id)
         batch.send(Record(self._topics.outcomes, step.record.partition, key, messages.encode(made)))
 

@@ -30,6 +30,10 @@ class WorkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How often acknowledged offsets are committed; what is not yet committed is done again after a crash."""
     popularity_half_life_days: Annotated[float, Meta(gt=0)] = 14.0
     """After so many days a purchase counts half in the fallback's popularity."""
+    health_address: str = "127.0.0.1:8090"
+    """Where /live, /ready and /metrics are answered: host:port. Port 0 takes a free one; empty is off."""
+    stalled_after_s: Annotated[float, Meta(ge=1)] = 60.0
+    """A worker that has work and makes no progress for so long is ended, to be started anew."""
     rolling_write_s: Annotated[float, Meta(gt=0)] = 3600.0
     """How often a record without meaning goes to each compacted partition of this worker. Kafka never cleans the
     segment it writes to, so on a quiet partition an erased customer's bytes would stay until somebody buys."""

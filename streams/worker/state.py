@@ -6,6 +6,7 @@ from typing import TypeAlias
 from rocksdict import Rdict
 
 from streams.worker.batch import Slot, StateTable, overlaid
+from streams.worker.errors import StateUnavailable
 
 StoreOf: TypeAlias = Callable[[StateTable, int], Rdict]
 """The database of one partition of a table."""
@@ -22,7 +23,11 @@ class State:
     def get(self, slot: Slot) -> bytes | None:
         if slot in self._unwritten:
             return self._unwritten[slot]
-        value: bytes | None = self._store_of(slot.table, slot.partition).get(slot.key)
+        store = self._store_of(slot.table, slot.partition)
+        try:
+            value: bytes | None = store.get(slot.key)
+        except Exception as error:
+            raise _unavailable(store, "read", error) from error
         return value
 
     def keys(self, table: StateTable, partition: int, prefix: bytes) -> set[bytes]:
@@ -43,11 +48,23 @@ class State:
     def write(self, values: Mapping[Slot, bytes | None]) -> None:
         for slot, value in values.items():
             store = self._store_of(slot.table, slot.partition)
-            if value is None:
-                store.delete(slot.key)
-            else:
-                store.put(slot.key, value)
+            try:
+                _write(store, slot.key, value)
+            except Exception as error:
+                raise _unavailable(store, "written", error) from error
         self.hide(values)
+
+
+def _write(store: Rdict, key: bytes, value: bytes | None) -> None:
+    if value is None:
+        store.delete(key)
+    else:
+        store.put(key, value)
+
+
+def _unavailable(store: Rdict, what: str, error: Exception) -> StateUnavailable:
+    """rocksdict raises no narrower class than Exception."""
+    return StateUnavailable(f"the state in {store.path()} cannot be {what}: {error}")
 
 
 def _stored_keys(store: Rdict, prefix: bytes) -> set[bytes]:
@@ -57,4 +74,9 @@ def _stored_keys(store: Rdict, prefix: bytes) -> set[bytes]:
     while place.valid() and place.key().startswith(prefix):
         keys.add(place.key())
         place.next()
+    try:
+        # At a damaged block an iterator ends as if there were nothing more; only its status tells.
+        place.status()
+    except Exception as error:
+        raise _unavailable(store, "read", error) from error
     return keys

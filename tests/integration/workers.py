@@ -27,6 +27,7 @@ def environment_of(kafka: KafkaConnection, **more: str) -> dict[str, str]:
         "NEXTUP_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "NEXTUP_KAFKA_TOPIC_PREFIX": kafka.topic_prefix,
         "NEXTUP_WORKER_INSTANCE_ID": "test-worker",
+        "NEXTUP_WORKER_HEALTH_ADDRESS": "127.0.0.1:0",
         **more,
     }
 

@@ -1,0 +1,148 @@
+"""Ends a worker that has work and makes no progress, so that a supervisor can start it anew.
+
+A consumer can stop consuming in ways that nothing reports: an agent that died alone (faust-streaming
+#175, #523, #532), a recovery that waits for ever for a record of its changelog (#176, #597, #651), a
+member that never joins again, a blocked event loop. They look alike from outside, and so they are seen
+here: there is work, and nothing moves.
+
+work       records that nobody has committed, in the worker's partitions, or in all of them where it has
+           none; or a state that is not yet restored
+progress   events acknowledged, offsets committed, records of the changelog restored
+
+An idle worker is not stuck. Neither is one whose broker is away: a new process could not do more, and
+the clock begins anew when the broker is back. A blocked event loop is stuck with or without work. A
+process that was stopped as a whole, this thread included, has lost no time.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple, NoReturn
+
+from streams.worker.backlog import Backlog, Waiting
+from streams.worker.pulse import Pulse, Vitals
+
+log = logging.getLogger(__name__)
+
+EXIT_CODE = 70
+"""EX_SOFTWARE of sysexits.h: an internal error."""
+LAST_WORDS_S = 5.0
+LOOKS = 12
+"""So often the watchdog looks in the time after which a worker counts as stuck."""
+
+
+class Observation(NamedTuple):
+    """What the watchdog sees when it looks; times in seconds of one monotonic clock."""
+
+    at: float
+    loop_turned_at: float
+    is_work: bool | None
+    """None where the broker does not say."""
+    progress: tuple[int, ...]
+    """Any change of it is progress."""
+
+
+class Watch(NamedTuple):
+    """What is remembered between two looks."""
+
+    last: Observation
+    moved_at: float
+    """Since then there has been work without progress."""
+    awake_since: float
+    """Since then this thread has never been late."""
+
+
+def first_look(seen: Observation) -> Watch:
+    return Watch(seen, moved_at=seen.at, awake_since=seen.at)
+
+
+def look_again(watch: Watch, seen: Observation, stalled_after_s: float) -> Watch:
+    """The next state. A look that comes too late says that the process or the machine was stopped."""
+    if seen.at - watch.last.at > stalled_after_s / 2:
+        return first_look(seen)
+    stands_still = seen.is_work is True and seen.progress == watch.last.progress
+    return watch._replace(last=seen, moved_at=watch.moved_at if stands_still else seen.at)
+
+
+def why_stuck(watch: Watch, stalled_after_s: float) -> str | None:
+    """The sentence to end with; None where there is no reason to."""
+    now = watch.last.at
+    blocked_s = now - max(watch.last.loop_turned_at, watch.awake_since)
+    if blocked_s >= stalled_after_s:
+        return f"the event loop has not turned for {blocked_s:.0f} s"
+    if now - watch.moved_at >= stalled_after_s:
+        return f"there is work, and nothing has moved for {now - watch.moved_at:.0f} s"
+    return None
+
+
+def end_process(reason: str) -> NoReturn:
+    """Say why, and be gone: whoever is stuck would be stuck in an orderly stop, too.
+
+    The last line is written in a thread of its own, because the log itself may be what is blocked.
+    """
+    text = "the worker ends, because it is stuck: %s; a new one goes on where it was"
+    words = threading.Thread(target=log.critical, args=(text, reason), daemon=True)
+    words.start()
+    words.join(LAST_WORDS_S)
+    os._exit(EXIT_CODE)
+
+
+class Watchdog:
+    """A thread that looks at the worker's pulse and at its backlog; nothing that stalls the worker stalls it,
+    but code that never lets go of the interpreter."""
+
+    def __init__(
+        self,
+        pulse: Pulse,
+        backlog: Backlog,
+        all_partitions: int,
+        stalled_after_s: float,
+        end: Callable[[str], object] = end_process,
+    ) -> None:
+        self._pulse = pulse
+        self._backlog = backlog
+        self._all = range(all_partitions)
+        self._stalled_after_s = stalled_after_s
+        self._end = end
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+        self.waiting = 0
+        """Offsets that waited for this worker at the last look."""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._backlog.close()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        watch: Watch | None = None
+        while not self._stop.wait(self._stalled_after_s / LOOKS):
+            vitals = self._pulse.vitals
+            if vitals is None:
+                continue
+            seen = self._look(vitals)
+            watch = look_again(watch, seen, self._stalled_after_s) if watch else first_look(seen)
+            if reason := why_stuck(watch, self._stalled_after_s):
+                self._end(reason)
+
+    def _look(self, vitals: Vitals) -> Observation:
+        waiting = self._backlog.ask(vitals.partitions or self._all)
+        self.waiting = waiting.records if waiting and vitals.partitions else 0
+        committed = waiting.committed if waiting else 0
+        progress = (vitals.events_done, vitals.records_restored, committed)
+        return Observation(time.monotonic(), vitals.at, _is_work(vitals, waiting), progress)
+
+
+def _is_work(vitals: Vitals, waiting: Waiting | None) -> bool | None:
+    if waiting is None:
+        return None
+    return waiting.is_work or bool(vitals.partitions and not vitals.recovered)
