@@ -22,7 +22,7 @@ from streams.worker.settings import WorkerSettings
 
 SHOWN = 5
 """Keys of each kind of difference that are named."""
-ATTEMPTS = 20
+ATTEMPTS = 10
 PAUSE_S = 0.5
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from deploy.stack.broker import Broker
 from deploy.stack.process import ChildProcess
 from streams.clients.latest import LatestLists
+from streams.clients.subscriber import RecommendationSubscriber
 from streams.contract import messages, topics
 from streams.contract.connection import KafkaConnection
 from streams.contract.messages import Cause, Line, Return
@@ -28,6 +30,8 @@ from tests.integration.workers import (
     records,
     running_worker,
 )
+from trainer import purchase_history
+from trainer.progress import Silent
 
 COMPACTED = ("purchase-log", "recommendations", "nextup-histories-changelog", "nextup-known-events-changelog")
 CLEANED_SOON = {
@@ -102,6 +106,12 @@ def clean_soon(kafka: KafkaConnection) -> None:
         done.result()
 
 
+def settings_of(kafka: KafkaConnection, name: str) -> dict[str, str]:
+    admin = AdminClient(kafka.for_confluent())
+    resource = ConfigResource(ResourceType.TOPIC, kafka.topic_prefix + name)
+    return {entry.name: entry.value for entry in admin.describe_configs([resource])[resource].result().values()}
+
+
 def on_topics(kafka: KafkaConnection, needle: bytes) -> list[str]:
     """The compacted topics on which some record holds `needle`."""
     return [
@@ -151,6 +161,8 @@ def test_nothing_of_an_erased_user_is_left_where_only_the_newest_is_kept(
     assert set(on_topics(kafka, needle)) == set(COMPACTED)
     assert in_files(cleaning_broker, kafka, needle)
     others = of_others(kafka)
+    for name in COMPACTED:
+        assert settings_of(kafka, name).items() >= topics.CHANGELOG_CONFIG.items(), name
     clean_soon(kafka)
     done = erase(kafka, ERASED)
     assert done.returncode == 0, done.stderr
@@ -209,6 +221,24 @@ def test_a_worker_restores_its_state_past_erasures_and_rolling_writes(
         source.buy(OTHERS[0], "one more", "item 4")
         source.flush()
         assert await_list(kafka, "one more").items[0].because
+
+
+def test_every_reader_passes_over_erasures_and_rolling_writes(
+    kafka: KafkaConnection, source: Source, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running_worker(kafka, tmp_path, NEXTUP_WORKER_ROLLING_WRITE_S="0.5"):
+        publish(kafka, source)
+        erase(kafka, ERASED)
+        time.sleep(1)
+    for topic in (topics.PURCHASE_LOG, topics.RECOMMENDATIONS):
+        assert any(message.key() == NO_USER for message in records(kafka, topic))
+    learnt = purchase_history.read(kafka, Silent())
+    assert (learnt.n_events, learnt.n_unreadable) == (6 * len(OTHERS), 0)
+    with RecommendationSubscriber(kafka, start="beginning") as subscriber:
+        received = [subscriber.receive(5) for _ in range(6 * (1 + len(OTHERS)))]
+        assert None not in received
+        assert subscriber.latest(ERASED) is None
+    assert "skipped" not in caplog.text
 
 
 def test_without_a_worker_an_erasure_says_that_nobody_answered(kafka: KafkaConnection) -> None:
