@@ -60,17 +60,16 @@ def test_no_acknowledged_purchase_is_missing_after_the_broker_was_frozen_and_res
     with running(worker):
         shop = Shop(kafka)
         progress.wait_until(lambda: progress.records_of(topics.PURCHASE_LOG) > 500, "a beginning", worker)
+        before = progress.records_of(topics.PURCHASE_LOG)
         broker.process.send_signal(signal.SIGSTOP)
         _watch(worker.watch, FROZEN_S)
         broker.process.send_signal(signal.SIGCONT)
-        before = progress.records_of(topics.PURCHASE_LOG)
-        progress.wait_until(lambda: progress.records_of(topics.PURCHASE_LOG) > before + 500, "going on", worker)
+        progress.wait_until(lambda: progress.records_of(topics.PURCHASE_LOG) > before + 1_500, "going on", worker)
         deaths_when_frozen = worker.deaths
         broker.stop()
         _watch(worker.watch, 2)
         broker.start()
-        before = progress.records_of(topics.PURCHASE_LOG)
-        progress.wait_until(lambda: progress.records_of(topics.PURCHASE_LOG) > before + 500, "going on", worker)
+        progress.wait_until(lambda: progress.records_of(topics.PURCHASE_LOG) > before + 3_000, "going on", worker)
         shop.close()
         progress.wait_until_done(worker)
     receipts = {(each.result().partition, each.result().offset): each.record_id for each in shop.deliveries}

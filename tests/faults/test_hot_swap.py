@@ -17,6 +17,7 @@ from tests.faults.evidence import Evidence, expected_answers, items_of
 from tests.faults.fleet import Progress, Worker, running
 from tests.faults.load import Load, Mix
 from tests.faults.publishing import steady_load
+from tests.integration.workers import eventually, lists
 from tests.small_model import NAME
 from trainer.announcement import announce
 
@@ -39,15 +40,15 @@ def test_versions_are_swapped_and_damaged_ones_passed_over_without_an_error(
     announce_version(kafka, own_triton, FIRST)
     worker = Worker(kafka, tmp_path, "worker", settings_for(own_triton, deadline_ms=2_000))
     with running(worker), steady_load(kafka, Load(8, Mix(users=200)), PER_S) as sent:
-        progress.wait_until(lambda: progress.behind() < 50, "a beginning", worker)
+        _await_version(kafka, FIRST)
         for version in range(FIRST + 1, LAST + 1):
             models.publish(own_triton, version, shift=version)
             load(own_triton, version - 1, version)
             announce_version(kafka, own_triton, version)
-            time.sleep(0.7)
+            _await_version(kafka, version)
         _offer_damaged_versions(kafka, own_triton)
         announce_version(kafka, own_triton, LAST)
-        time.sleep(1)
+        _await_version(kafka, LAST)
         sent.stop()
         progress.wait_until_done(worker)
     evidence = Evidence(kafka)
@@ -60,6 +61,15 @@ def test_versions_are_swapped_and_damaged_ones_passed_over_without_an_error(
     assert worker.deaths == 0
     assert set(by_version) == set(range(FIRST, LAST + 1))
     assert counts["lists_unlike_the_history"] == 0
+
+
+def _await_version(kafka: KafkaConnection, version: int) -> None:
+    """Until one of the newest lists names it."""
+    eventually(
+        lambda: lists(kafka)[-50:],
+        lambda newest: any(each.model and each.model.version == version for each in newest),
+        f"version {version}",
+    )
 
 
 def _offer_damaged_versions(kafka: KafkaConnection, triton: TritonServer) -> None:
