@@ -84,8 +84,9 @@ def is_recovered(app: faust.App) -> bool:
 
 def restoration(app: faust.App) -> tuple[int, int]:
     """Sum of the changelog offsets that were read so far, and how many records are still to be read."""
-    recovery = app.tables.recovery
-    return sum(recovery.active_offsets.values()), recovery.active_remaining_total()
+    read = app.tables.recovery.active_offsets  # None for a partition that was never read
+    left = sum((end or 0) - (read[tp] or 0) for tp, end in app.tables.recovery.active_highwaters.items())
+    return sum(offset or 0 for offset in read.values()), max(0, left)
 
 
 _wait_first = Consumer.wait_first

@@ -46,5 +46,5 @@ class Pulse:
         loop.call_soon(self._beat, loop, take)
 
     def _beat(self, loop: asyncio.AbstractEventLoop, take: Callable[[Agent | None, float], Vitals]) -> None:
-        self.vitals = take(self.agent, time.monotonic())
         loop.call_later(BEAT_S, self._beat, loop, take)
+        self.vitals = take(self.agent, time.monotonic())
