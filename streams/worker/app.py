@@ -139,6 +139,7 @@ def build_app(
 ) -> faust.App:
     """The Faust app: its source, its tables, and the one agent that runs the journey."""
     faust_internals.await_deliveries_directly()
+    faust_internals.seek_with_flow_stopped()
     app = faust.App(
         kafka.topic_prefix + settings.group,
         broker=[f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],

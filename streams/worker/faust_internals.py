@@ -12,6 +12,10 @@ events per second. What the durable agent needs instead is not in Faust's public
 - `await_deliveries_directly`
                       Faust wraps each record into two tasks to watch for a suspended flow; that is
                       40% of a busy worker's processor time.
+- `seek_with_flow_stopped`
+                      after a rebalance Faust goes back to the committed offsets while it fetches, and drops
+                      what arrives before it has opened its flow: events that nobody reads again
+                      (faust-streaming issue #216, whose fix leaves out workers with tables).
 - `assigned_partitions`, `is_recovered`, `restoration`
                       how far a worker is between its start and its first event. Faust tells its log.
 
@@ -118,3 +122,17 @@ def _is_delivery(awaitable: Awaitable[Any]) -> bool:
 def await_deliveries_directly() -> None:
     """Install the shortcut for all consumers of this process."""
     AIOKafkaConsumer.wait_first = _wait_first_directly
+
+
+_perform_seek = Consumer.perform_seek
+
+
+async def _perform_seek_with_flow_stopped(self: Any) -> None:
+    """`Recovery.on_recovery_completed` opens the flow of the queues, which empties them, and then this one."""
+    self.stop_flow()
+    await _perform_seek(self)
+
+
+def seek_with_flow_stopped() -> None:
+    """Have all consumers of this process fetch nothing between the seek and the opening of the flow."""
+    AIOKafkaConsumer.perform_seek = _perform_seek_with_flow_stopped

@@ -15,6 +15,7 @@ from faust.app.base import App
 from faust.stores.rocksdb import Store
 from faust.streams import Stream
 from faust.tables.base import Collection
+from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
 
 from streams.worker import faust_internals
@@ -24,6 +25,10 @@ RELIED_ON: list[tuple[Callable[..., Any], str]] = [
     (Stream.events, "c62f4dd3a73fe7aa"),
     (Stream.ack, "32d7171a89b0931d"),
     (Consumer._drain_messages, "44a2500309e83c63"),
+    (Consumer.getmany, "4b168d84882a70d6"),
+    (Consumer.perform_seek, "0e8c130ff4b0afd8"),
+    (Recovery.on_recovery_completed, "6ef567acf072e46d"),
+    (Recovery._resume_streams, "d986a6710c1aca98"),
     (Consumer.track_message, "217d7f1399a4cd8e"),
     (Consumer.wait_first, "feade6a31f8a6789"),
     (Consumer.wait_empty, "e4662fe24f094819"),
