@@ -43,6 +43,7 @@ class Backlog:
                 auto_offset_reset="earliest",
                 isolation_level="read_uncommitted",  # as the worker reads
                 fetch_wait_max_ms=10,  # whether there is a record is asked now, not when one comes
+                fetch_queue_backoff_ms=10,
                 queued_min_messages=1,
                 fetch_message_max_bytes=1 << 16,
             )

@@ -139,7 +139,7 @@ def test_a_stuck_worker_ends_with_the_reason_and_another_goes_on(
         source.flush()
         assert stuck.wait(60) == 70
         took_s = time.monotonic() - began
-    assert STALLED_AFTER_S <= took_s < 3 * STALLED_AFTER_S
+    assert STALLED_AFTER_S - 1 < took_s < 3 * STALLED_AFTER_S
     assert f"the worker ends, because it is stuck: {words}" in stuck.last_lines(1)[0]
     with running_worker(kafka, tmp_path):
         assert one_list(kafka, "e1").items[0].item_id == "a"
