@@ -19,9 +19,9 @@ def test_a_worker_that_is_killed_over_and_over_loses_and_doubles_nothing(
     told = kill_under_load(kafka, progress, worker, EVENTS, KILLS, state_lost_each)
     evidence = Evidence(kafka)
     damage = "worker killed" + (", state lost each fifth time" if state_lost_each else "")
-    report(damage, kills=KILLS, **told, **evidence.count_lists())
-    counts = evidence.check()
-    evidence.check_offsets_never_go_back()
+    counts = evidence.counts()
     report(damage, kills=KILLS, **told, **counts)
+    evidence.check()
+    evidence.check_offsets_never_go_back()
     assert worker.deaths == 0
     assert counts["lists_again_that_differ"] <= 0.01 * counts["lists"]
