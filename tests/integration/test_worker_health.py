@@ -27,6 +27,7 @@ from tests.integration.workers import (
     environment_of,
     eventually,
     lists_by_event,
+    records,
     running_worker,
 )
 
@@ -201,6 +202,26 @@ def test_a_worker_has_the_whole_history_again_whatever_became_of_its_folder(
     assert lists_by_event(kafka)["e1"].items[0].item_id == "a", "a repeat is still known"
     told = [line for line in worker.log.read_text().splitlines() if "is damaged and will be restored" in line]
     assert len(told) == (12 if "files" in damage else 0)
+
+
+def test_damage_that_a_read_meets_ends_the_worker_and_no_event_and_the_next_one_heals_it(
+    kafka: KafkaConnection, source: Source, tmp_path: Path
+) -> None:
+    with running_worker(kafka, tmp_path):
+        source.buy("u", "e1", "a", "b")
+        source.flush()
+        one_list(kafka, "e1")
+    for table in (tmp_path / "state").rglob("histories-*.db/*.sst"):
+        table.write_bytes(os.urandom(16) + table.read_bytes()[16:])
+    source.buy("u", "e2", "b", at=BOUGHT_AT + timedelta(days=1))
+    source.flush()
+    with running_worker(kafka, tmp_path) as worker:
+        assert worker.wait(60) == 1
+    assert re.search(r"because it could not go on: .*Corruption: .*/histories-\d.db", worker.last_lines(1)[0])
+    with running_worker(kafka, tmp_path):
+        assert [item.item_id for item in one_list(kafka, "e2").items] == ["b", "a"]
+    assert "is damaged and will be restored" in worker.log.read_text()
+    assert records(kafka, topics.DEAD_LETTERS) == []
 
 
 @pytest.fixture
