@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from serving import fallback, suggestion
-from serving.candidates import K_CANDIDATES
+from serving.candidates import K_CANDIDATES, Candidates
 from serving.errors import ModelUnavailable
 from serving.fallback import RecentPopularity
 from serving.features import FIRST_ITEM, LineColumns, ModelInputs, model_inputs
@@ -29,7 +29,7 @@ from streams.worker.catalogue import Catalogue
 from streams.worker.dead_letters import dead_letter, reason_of
 from streams.worker.history import History
 from streams.worker.metrics import Kind, Metrics
-from streams.worker.model_switch import ModelSwitch
+from streams.worker.model_switch import ModelSwitch, ServingModel
 
 log = logging.getLogger(__name__)
 
@@ -152,6 +152,7 @@ class PurchaseJourney:
         inputs = _inputs([step.history for step in steps], model.vocabulary)
         try:
             candidates = await self._triton.candidates(model.ref.name, model.ref.version, inputs)
+            _check_items(candidates, model)
         except ModelUnavailable as error:
             log.warning("%d lists fall back: %s", len(steps), error)
             return [self._fall_back(step) for step in steps]
@@ -279,6 +280,13 @@ class PurchaseJourney:
 def _stood_already(step: Step, standing: RecommendationList) -> bool:
     """Whether the standing list was made after this event; it is not among the orders up to the event then."""
     return standing.cause.event_id not in {order.event_id for order in step.history.orders}
+
+
+def _check_items(candidates: Candidates, model: ServingModel) -> None:
+    """ModelUnavailable where an answer names an item that the version's vocabulary does not hold."""
+    highest = int(candidates.item_index.max(initial=0))
+    if highest >= model.vocabulary.size:
+        raise ModelUnavailable(f"{model.ref.name} version {model.ref.version} answered an unknown item_index {highest}")
 
 
 def _cause(event: Purchase | Return) -> Cause:
