@@ -73,13 +73,13 @@ def test_the_history_is_that_of_the_model_byte_for_byte(events: list[Event], max
 def test_reading_any_parts_again_gives_the_same_bytes(
     events: list[Event], max_lines: int, cuts: list[tuple[int, int]]
 ) -> None:
-    """Each cut is a crash: what was read up to one offset is read again from an earlier one."""
-    applied, done = Applied(max_lines), 0
+    """Each cut is a crash: what was read up to one offset is read again from an earlier one, and on from there."""
+    applied, position = Applied(max_lines), 0
     for first, second in cuts:
-        start, stop = sorted((min(first, done), min(second, len(events))))
+        start, stop = sorted((min(first, position), min(second, len(events))))
         applied.read(events[:stop], start)
-        done = max(done, stop)
-    applied.read(events, min(done, len(events)))
+        position = stop
+    applied.read(events, position)
     assert applied.state == expected_state(events, max_lines)
 
 
