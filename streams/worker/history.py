@@ -143,5 +143,5 @@ def _take(order: Order, item_id: str, quantity: int | float) -> tuple[Order, int
         quantity -= taken
         if taken < amount:
             item_ids.append(bought)
-            quantities.append(amount - taken)
+            quantities.append(amount - taken if taken else amount)
     return msgspec.structs.replace(order, item_ids=item_ids, quantities=quantities), quantity

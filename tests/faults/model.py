@@ -174,6 +174,6 @@ def _take_from(order: Order, item_id: str, to_take: int | float) -> int | float:
         taken = min(quantity, to_take) if bought == item_id else 0
         to_take -= taken
         if taken < quantity:
-            left.append((bought, quantity - taken))
+            left.append((bought, quantity - taken if taken else quantity))
     order[3], order[4] = [bought for bought, _ in left], [quantity for _, quantity in left]
     return to_take
