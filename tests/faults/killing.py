@@ -14,6 +14,9 @@ MIX = Mix(repeats=0.01)
 DURING_START = 0.2
 """Share of kills that fall into the time before the worker has got to work."""
 
+SLOWEST = 500.0
+"""Events per second that even a busy machine gets through."""
+
 
 def kill_under_load(
     kafka: KafkaConnection, progress: Progress, worker: Worker, n_events: int, kills: int, state_lost_each: int = 0
@@ -33,7 +36,7 @@ def kill_under_load(
             worker.kill(with_state=state_lost_each > 0 and number % state_lost_each == 0)
             worker.start()
         began = time.monotonic()
-        progress.wait_until_done(worker)
+        progress.wait_until_done(worker, timeout_s=120 + n_events / SLOWEST)
         rss.append(worker.rss_mib())
     return {"last_catch_up_s": round(time.monotonic() - began, 1), "rss_mib": rss}
 
@@ -47,7 +50,7 @@ def long_life(kafka: KafkaConnection, progress: Progress, worker: Worker, n_even
             for sent in load.records(n_events // 20):
                 source.send(*sent)
             source.flush()
-            progress.wait_until_done(worker)
+            progress.wait_until_done(worker, timeout_s=120 + n_events / SLOWEST)
             rss.append(worker.rss_mib())
     return {"rss_mib_of_one_life": rss}
 
