@@ -24,7 +24,7 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from serving.candidates import NO_REASON
-from serving.features import FIRST_ITEM, MAX_ORDERS_AGO, PADDING, RECENCY_BUCKETS, SEQUENCE_LENGTH, UNKNOWN
+from serving.features import FIRST_ITEM, MAX_ORDERS_AGO, PADDING, RECENCY_BUCKETS, UNKNOWN
 
 Tensor: TypeAlias = Any
 """A tensor of Keras, which has no type of its own; shapes are given as B users, L lines, S orders,
@@ -186,14 +186,6 @@ class OrderLoss(keras.losses.Loss):  # type: ignore[misc] # Keras has no types
         any_of_them = -ops.logsumexp(picked - FAR * (1.0 - real), axis=-1)
         each_of_them = -ops.sum(picked * real, axis=-1) / ops.maximum(ops.sum(real, axis=-1), 1.0)
         return any_of_them + self.each * each_of_them
-
-
-def input_specs() -> dict[str, keras.KerasTensor]:
-    """The shapes that the model is built for."""
-    return {
-        name: keras.KerasTensor((None, SEQUENCE_LENGTH), "int32")
-        for name in ("item_index", "recency_bucket", "orders_ago")
-    }
 
 
 def _embedding(size: int, name: str) -> layers.Embedding:

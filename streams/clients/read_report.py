@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from typing import Any
 
 from streams.contract.errors import InvalidEvent
 
@@ -42,6 +41,3 @@ class ReadReport:
     def malformed(self, number: int, what: str) -> None:
         self.rows += 1
         self.leave_out(number, "malformed", what)
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows, "read": dict(self.read), "left_out": dict(self.left_out), "examples": self.examples}
