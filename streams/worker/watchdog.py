@@ -70,11 +70,14 @@ def why_stuck(watch: Watch, stalled_after_s: float) -> str | None:
     """The sentence to end with; None where there is no reason to."""
     now = watch.last.at
     blocked_s = now - max(watch.last.loop_turned_at, watch.awake_since)
-    if blocked_s >= stalled_after_s:
+    still_s = now - watch.moved_at
+    if max(blocked_s, still_s) < stalled_after_s:
+        return None
+    # A loop that stands still holds up everything else: where both are true, it is the one to name,
+    # although the work that stopped it may have been waiting a little longer.
+    if blocked_s >= stalled_after_s / 2:
         return f"the event loop has not turned for {blocked_s:.0f} s"
-    if now - watch.moved_at >= stalled_after_s:
-        return f"there is work, and nothing has moved for {now - watch.moved_at:.0f} s"
-    return None
+    return f"there is work, and nothing has moved for {still_s:.0f} s"
 
 
 def end_process(reason: str) -> NoReturn:

@@ -75,6 +75,16 @@ def test_a_blocked_event_loop_is_stuck_with_or_without_work() -> None:
         assert judged(looks)[0] == (80.0, "the event loop has not turned for 60 s")
 
 
+def test_a_loop_that_stopped_over_its_work_is_named_even_where_the_work_waited_longer() -> None:
+    ends = judged(every_five_seconds(60, loop_turned_at=lambda at: min(at, 10)))
+    assert ends == [(60.0, "the event loop has not turned for 50 s")]
+
+
+def test_a_loop_that_turned_a_moment_ago_is_not_named() -> None:
+    ends = judged(every_five_seconds(60, loop_turned_at=lambda at: min(at, 35)))
+    assert ends == [(60.0, "there is work, and nothing has moved for 60 s")]
+
+
 def test_a_process_that_was_stopped_as_a_whole_has_lost_no_time() -> None:
     before = every_five_seconds(50)
     after = [look._replace(at=look.at + 500, loop_turned_at=10.0) for look in every_five_seconds(55)]
