@@ -13,9 +13,9 @@ from serving.triton_control import connected
 from streams.contract.connection import KafkaConnection
 from streams.contract.messages import ModelVersion
 from trainer import purchase_history
-from trainer.backtest import Metrics, measure, popularity
 from trainer.errors import NotEnoughData
 from trainer.export import export
+from trainer.holdout import Metrics, measure, popularity
 from trainer.lstm import NextPurchaseModel
 from trainer.progress import Progress, timed_step
 from trainer.purchase_history import PurchaseHistory, n_orders

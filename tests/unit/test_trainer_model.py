@@ -9,9 +9,9 @@ import pytest
 from serving.candidates import Candidates, difference
 from serving.features import FIRST_ITEM, INPUT_NAMES, SEQUENCE_LENGTH, ModelInputs
 from tests.unit.test_trainer_history import bought, history_of
-from trainer.backtest import by_model, measure, popularity
 from trainer.errors import ExportMismatch
 from trainer.export import Exported, check, export, run_onnx
+from trainer.holdout import by_model, measure, popularity
 from trainer.lstm import NextPurchaseModel, OrderLoss
 from trainer.progress import Silent
 from trainer.sequences import Examples, Split, examples, split_by_time

@@ -5,7 +5,7 @@ import pytest
 
 from serving.features import Int32s
 from tests.unit.test_trainer_history import bought, history_of
-from trainer import backtest
+from trainer import holdout
 from trainer.sequences import Examples, examples
 
 
@@ -27,29 +27,29 @@ def shop() -> Examples:
 def test_a_hit_is_any_target_among_the_best() -> None:
     top = ints([5, 6], [7, 8], [9, 4])
     targets = ints([6, 0, 0], [5, 6, 0], [4, 9, 0])
-    assert backtest.hit_rate(top, targets) == pytest.approx(2 / 3)
-    assert backtest.hit_rate(top[:, :1], targets) == pytest.approx(1 / 3)
+    assert holdout.hit_rate(top, targets) == pytest.approx(2 / 3)
+    assert holdout.hit_rate(top[:, :1], targets) == pytest.approx(1 / 3)
 
 
 def test_ndcg_is_one_for_the_best_list_and_falls_with_the_rank() -> None:
-    assert backtest.ndcg(ints([5, 6, 7]), ints([7, 5, 6, 0])) == pytest.approx(1)
-    assert backtest.ndcg(ints([5, 6, 7]), ints([7, 0, 0, 0])) == pytest.approx(1 / math.log2(4))
-    assert backtest.ndcg(ints([5, 6, 7]), ints([8, 0, 0, 0])) == 0
+    assert holdout.ndcg(ints([5, 6, 7]), ints([7, 5, 6, 0])) == pytest.approx(1)
+    assert holdout.ndcg(ints([5, 6, 7]), ints([7, 0, 0, 0])) == pytest.approx(1 / math.log2(4))
+    assert holdout.ndcg(ints([5, 6, 7]), ints([8, 0, 0, 0])) == 0
 
 
 def test_own_frequency_ranks_by_habit_and_breaks_ties_by_popularity(shop: Examples) -> None:
-    bought_by_all = backtest.popularity(shop.history)
-    top = backtest.by_own_frequency(shop, bought_by_all, 3)
+    bought_by_all = holdout.popularity(shop.history)
+    top = holdout.by_own_frequency(shop, bought_by_all, 3)
     assert ranked(shop, top)[0] == ["b", "d", "c"]
 
 
 def test_popularity_ranks_the_same_for_everyone(shop: Examples) -> None:
-    top = backtest.by_popularity(shop, backtest.popularity(shop.history), 2)
+    top = holdout.by_popularity(shop, holdout.popularity(shop.history), 2)
     assert ranked(shop, top) == [["c", "b"], ["c", "b"]]
 
 
 def test_popularity_knows_nothing_of_what_comes_after_its_moment(shop: Examples) -> None:
     moment = int(shop.bought_at.min())
-    before = backtest.popularity(shop.history, moment)
+    before = holdout.popularity(shop.history, moment)
     assert before.sum() == (shop.history.lines.bought_at < moment).sum()
     assert before.sum() < len(shop.history.user)
