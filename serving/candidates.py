@@ -1,13 +1,10 @@
 """What a model version answers: for each user the K most likely next items, and why."""
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from serving.features import FIRST_ITEM, SEQUENCE_LENGTH, Int32s
-
-Float32s: TypeAlias = NDArray[np.float32]
+from serving.features import FIRST_ITEM, SEQUENCE_LENGTH, Float32s, Int32s
 
 K_CANDIDATES = 32
 """How many a model answers (fewer where the shop has fewer items): what is not available is dropped later."""

@@ -1,73 +1,90 @@
-"""The model's inputs: padding, recency buckets and order numbers, once for training and serving.
+"""The model's inputs: plain columns of what was bought, once for training, backtest and serving.
 
 A user's history is a run of bought lines, oldest first. The model sees at most its newest
-SEQUENCE_LENGTH lines, left padded, as three arrays of one shape:
+SEQUENCE_LENGTH lines, left padded, as four arrays of one shape:
 
-    item_index       what was bought       0 padding, 1 unknown to this model, items from 2
-    recency_bucket   how long ago          0 padding, 1 (just now) .. RECENCY_BUCKETS (a year or more)
-    orders_ago       in which order        0 padding, 1 (newest order) .. MAX_ORDERS_AGO (that many or more)
+    item_index   what was bought              0 padding, 1 unknown to this model, items from 2
+    days_ago     how long before the question 0 or more; 0 for padding
+    orders_ago   in which order               1 the newest closed order, counting on; 0 the open order, and padding
+    quantity     how many                     0 for padding
+
+Everything else that a model looks at (counts, intervals, shares) it computes from these inside its graph, so
+that there is no second place where it could be computed otherwise.
 """
 
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Int32s: TypeAlias = NDArray[np.int32]
 Int64s: TypeAlias = NDArray[np.int64]
-ModelInputs: TypeAlias = dict[str, Int32s]
+Float32s: TypeAlias = NDArray[np.float32]
+ModelInputs: TypeAlias = dict[str, NDArray[Any]]
 
 PADDING = 0
 UNKNOWN = 1
 FIRST_ITEM = 2
 SEQUENCE_LENGTH = 256
-RECENCY_BUCKETS = 100
-RECENCY_DAYS = 365
-MAX_ORDERS_AGO = 16
+OPEN_ORDER = 0
+DAY_S = 24 * 3600
 
-INPUT_NAMES = ("item_index", "recency_bucket", "orders_ago")
-
-_BUCKET_SECONDS = RECENCY_DAYS * 24 * 3600 / RECENCY_BUCKETS
+INPUT_TYPES = {
+    "item_index": np.dtype(np.int32),
+    "days_ago": np.dtype(np.float32),
+    "orders_ago": np.dtype(np.int32),
+    "quantity": np.dtype(np.float32),
+}
 
 
 class LineColumns(NamedTuple):
     """Bought lines as columns of one length n; the lines of one user lie together, oldest first.
 
-    `order` counts the user's orders upwards; lines that were bought together share their number.
+    `order` counts the user's orders upwards, one by one; lines that were bought together share their number.
     """
 
     item_index: Int32s
     bought_at: Int64s
     """Unix time, seconds."""
     order: Int32s
+    quantity: Float32s
 
 
-def model_inputs(lines: LineColumns, starts: Int64s, ends: Int64s, as_of: Int64s) -> ModelInputs:
-    """What the model sees of B histories: INPUT_NAMES to int32 arrays [B, SEQUENCE_LENGTH].
+class Questions(NamedTuple):
+    """B histories, and the moments from which they are looked at: [B] each."""
 
-    Row b is the history `lines[starts[b]:ends[b]]` as it looks at `as_of[b]` (unix time, seconds).
-    Rows may overlap, and an empty one is all padding.
-    """
-    shape = (len(starts), SEQUENCE_LENGTH)
+    starts: Int64s
+    """Row b is the history `lines[starts[b]:ends[b]]`; rows may overlap, and an empty one is all padding."""
+    ends: Int64s
+    as_of: Int64s
+    """Unix time, seconds."""
+    open_from: Int64s
+    """From which line on the history belongs to an order that is still open; `ends` where none is."""
+
+
+def model_inputs(lines: LineColumns, asked: Questions) -> ModelInputs:
+    """What the model sees of B histories: INPUT_TYPES, [B, SEQUENCE_LENGTH] each."""
+    shape = (len(asked.starts), SEQUENCE_LENGTH)
     if not len(lines.item_index):
-        return {name: np.zeros(shape, np.int32) for name in INPUT_NAMES}
-    positions = ends[:, None] + np.arange(-SEQUENCE_LENGTH, 0)
-    present = positions >= starts[:, None]
+        return {name: np.zeros(shape, dtype) for name, dtype in INPUT_TYPES.items()}
+    positions = asked.ends[:, None] + np.arange(-SEQUENCE_LENGTH, 0)
+    present = positions >= asked.starts[:, None]
     positions[~present] = 0
     columns = (
         lines.item_index[positions],
-        recency_buckets(as_of[:, None] - lines.bought_at[positions]),
-        _orders_ago(lines.order[positions]),
+        # What lies ahead of the question, because clocks differ, was just now.
+        np.maximum(asked.as_of[:, None] - lines.bought_at[positions], 0) / DAY_S,
+        _orders_ago(lines.order, positions, asked),
+        lines.quantity[positions],
     )
-    return {name: np.where(present, column, PADDING) for name, column in zip(INPUT_NAMES, columns, strict=True)}
+    return {
+        name: np.where(present, column, 0).astype(dtype)
+        for (name, dtype), column in zip(INPUT_TYPES.items(), columns, strict=True)
+    }
 
 
-def recency_buckets(age: Int64s) -> Int32s:
-    """Seconds since the purchase as buckets 1..RECENCY_BUCKETS; a purchase that lies ahead was just now."""
-    return (1 + np.clip(age / _BUCKET_SECONDS, 0, RECENCY_BUCKETS - 1)).astype(np.int32)
-
-
-def _orders_ago(order: Int32s) -> Int32s:
+def _orders_ago(order: Int32s, positions: Int64s, asked: Questions) -> Int32s:
     """Counted back from the order of the newest line, which stands last in its row."""
-    ago: Int32s = np.clip(order[:, -1:] - order + 1, 1, MAX_ORDERS_AGO)
+    has_open = asked.open_from < asked.ends
+    ago: Int32s = order[positions[:, -1:]] - order[positions] + np.where(has_open, OPEN_ORDER, OPEN_ORDER + 1)[:, None]
     return ago

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 
 from serving.candidates import OUTPUT_TYPES
-from serving.features import INPUT_NAMES, SEQUENCE_LENGTH
+from serving.features import INPUT_TYPES, SEQUENCE_LENGTH
 
 MAX_BATCH_SIZE = 256
 """Rows that Triton takes in one request."""
@@ -61,9 +61,9 @@ def render(file: str, name: str, versions: Sequence[int]) -> str:
         kind=kind,
         max_batch_size=MAX_BATCH_SIZE,
         versions=", ".join(map(str, versions)),
-        inputs=",\n".join(_tensor(key, "TYPE_INT32", SEQUENCE_LENGTH) for key in INPUT_NAMES),
+        inputs=",\n".join(_tensor(key, _TRITON_TYPES[dtype.name], SEQUENCE_LENGTH) for key, dtype in INPUT_TYPES.items()),
         outputs=",\n".join(_tensor(key, _TRITON_TYPES[dtype.name], ANY_SIZE) for key, dtype in OUTPUT_TYPES.items()),
-        warmup="\n".join(_warmup(key) for key in INPUT_NAMES),
+        warmup="\n".join(_warmup(key, _TRITON_TYPES[dtype.name]) for key, dtype in INPUT_TYPES.items()),
     )
 
 
@@ -77,6 +77,6 @@ def _tensor(name: str, dtype: str, size: int) -> str:
     return f'  {{ name: "{name}" data_type: {dtype} dims: [{size}] }}'
 
 
-def _warmup(name: str) -> str:
-    value = f"{{ data_type: TYPE_INT32 dims: [{SEQUENCE_LENGTH}] zero_data: true }}"
+def _warmup(name: str, dtype: str) -> str:
+    value = f"{{ data_type: {dtype} dims: [{SEQUENCE_LENGTH}] zero_data: true }}"
     return f'  inputs {{ key: "{name}" value: {value} }}'

@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -28,7 +28,7 @@ from msgspec import Struct
 from serving import durable_files, features, model_config
 from serving.candidates import Candidates
 from serving.errors import FeatureMismatch, VersionNotFound
-from serving.features import INPUT_NAMES, ModelInputs
+from serving.features import INPUT_TYPES, ModelInputs
 from serving.vocabulary import Vocabulary
 
 T = TypeVar("T")
@@ -36,13 +36,16 @@ _PYTHON_BACKEND = Path(__file__).parent / "python_backend" / "model.py"
 
 
 class Features(Struct, frozen=True):
-    """What the inputs mean to a version; the defaults are what this code computes."""
+    """What the inputs mean to a version."""
 
-    sequence_length: int = features.SEQUENCE_LENGTH
-    recency_buckets: int = features.RECENCY_BUCKETS
-    recency_days: int = features.RECENCY_DAYS
-    max_orders_ago: int = features.MAX_ORDERS_AGO
-    first_item: int = features.FIRST_ITEM
+    sequence_length: int
+    first_item: int
+    inputs: tuple[str, ...] = ()
+    """None where a version does not say: it was made before they had other names."""
+
+
+COMPUTED = Features(features.SEQUENCE_LENGTH, features.FIRST_ITEM, tuple(INPUT_TYPES))
+"""What this code computes."""
 
 
 class Metadata(Struct, frozen=True):
@@ -58,7 +61,9 @@ class Metadata(Struct, frozen=True):
     n_items: int
     k_candidates: int
     metrics: dict[str, float]
-    features: Features = Features()
+    features: Features = COMPUTED
+    grain: Literal["order", "line"] = "order"
+    """What the version answers: the next order, or the next line of an order that is open."""
 
 
 class Golden(NamedTuple):
@@ -126,9 +131,9 @@ class ModelRepository:
             raise VersionNotFound(
                 f"{self._folder(name, version)} is damaged: {vocabulary.n_items} items, {metadata.n_items} expected"
             )
-        if metadata.features != Features():
+        if metadata.features != COMPUTED:
             raise FeatureMismatch(
-                f"{name} version {version} was trained on {metadata.features}, this code computes {Features()}; "
+                f"{name} version {version} was trained on {metadata.features}, this code computes {COMPUTED}; "
                 "train a new version, or run the code that it was trained with"
             )
         return ReleasedVersion(metadata, vocabulary)
@@ -138,7 +143,7 @@ class ModelRepository:
         path = self._folder(name, version) / "golden.npz"
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                inputs = {key: arrays[f"inputs.{key}"] for key in INPUT_NAMES}
+                inputs = {key: arrays[f"inputs.{key}"] for key in INPUT_TYPES}
                 return Golden(inputs, Candidates(*(arrays[f"answers.{key}"] for key in Candidates._fields)))
         except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
             raise VersionNotFound(f"{path} cannot be read: {error}") from None

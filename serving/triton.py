@@ -5,11 +5,11 @@ import asyncio
 import msgspec
 from tritonclient.grpc import InferInput
 from tritonclient.grpc.aio import InferenceServerClient, InferResult
-from tritonclient.utils import InferenceServerException
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from serving.candidates import OUTPUT_TYPES, Candidates, joined
 from serving.errors import ModelUnavailable
-from serving.features import INPUT_NAMES, ModelInputs
+from serving.features import INPUT_TYPES, ModelInputs
 from serving.model_config import MAX_BATCH_SIZE
 
 __all__ = ["CHANNEL_OPTIONS", "Candidates", "TritonClient", "TritonSettings", "infer_inputs", "read_answer"]
@@ -42,7 +42,7 @@ class TritonClient:
         Raises ModelUnavailable where any part of it is late, missing or unusable. Each request of at
         most MAX_BATCH_SIZE rows has the deadline of the settings.
         """
-        rows = len(inputs[INPUT_NAMES[0]])
+        rows = len(inputs["item_index"])
         parts = [
             self._ask(name, version, {key: value[start : start + MAX_BATCH_SIZE] for key, value in inputs.items()})
             for start in range(0, rows, MAX_BATCH_SIZE)
@@ -81,7 +81,7 @@ class TritonClient:
             answer = read_answer(result)
         except (InferenceServerException, ValueError) as error:
             raise ModelUnavailable(f"{name} version {version} at {self._settings.url}: {error}") from None
-        fault = answer.fault(len(inputs[INPUT_NAMES[0]]))
+        fault = answer.fault(len(inputs["item_index"]))
         if fault:
             raise ModelUnavailable(f"{name} version {version} answered what cannot be used: {fault}")
         return answer
@@ -90,8 +90,8 @@ class TritonClient:
 def infer_inputs(inputs: ModelInputs) -> list[InferInput]:
     """The arrays in Triton's words."""
     tensors = []
-    for name in INPUT_NAMES:
-        tensor = InferInput(name, list(inputs[name].shape), "INT32")
+    for name, dtype in INPUT_TYPES.items():
+        tensor = InferInput(name, list(inputs[name].shape), np_to_triton_dtype(dtype))
         tensor.set_data_from_numpy(inputs[name])
         tensors.append(tensor)
     return tensors

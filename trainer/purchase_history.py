@@ -1,10 +1,11 @@
-"""The compacted log into columns: every line that was bought and kept, by user and time.
+"""The compacted log into columns: every line that was bought and kept, by time.
 
 The log holds each accepted event once, under its key, and may still repeat some: the last one counts.
 It says nothing about the order of a user's events, so they are put in the order of `occurred_at` and
 then `event_id`, which is the order that the worker keeps.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -13,7 +14,6 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 import numpy as np
 
-from serving.features import Int32s, LineColumns
 from serving.vocabulary import Vocabulary
 from streams.contract.connection import KafkaConnection
 from streams.contract.errors import InvalidEvent
@@ -22,21 +22,29 @@ from streams.contract.reading import read_to_end
 from streams.contract.topics import PURCHASE_LOG
 from trainer.errors import NotEnoughData
 from trainer.progress import Progress, counted
+from trainer.purchases import Purchases
 
 UserEvent: TypeAlias = Purchase | Return
 
 
 class PurchaseHistory(NamedTuple):
-    """What the shop's customers bought and did not bring back: n lines, by user, then by time."""
+    """What the shop's customers bought and did not bring back."""
 
-    vocabulary: Vocabulary
-    user: Int32s
-    """Number of the user, counted upwards from 0: [n]."""
-    lines: LineColumns
+    purchases: Purchases
     n_events: int
     """Purchases and returns that were read."""
     n_unreadable: int = 0
     """Records of the log that are neither, and were left out."""
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The items by their index in `purchases`."""
+        return Vocabulary(self.purchases.item_ids)
+
+    @property
+    def n_orders(self) -> int:
+        """How many purchases there are of which something is left."""
+        return len(self.purchases.order_starts)
 
 
 class KeptLine(msgspec.Struct):
@@ -44,6 +52,7 @@ class KeptLine(msgspec.Struct):
 
     item_id: str
     quantity: float
+    price: float | None
 
 
 class KeptOrder(NamedTuple):
@@ -51,6 +60,7 @@ class KeptOrder(NamedTuple):
 
     event_id: str
     bought_at: int
+    """Unix time, seconds."""
     lines: list[KeptLine]
 
 
@@ -78,14 +88,8 @@ def from_log(log: Mapping[bytes, bytes]) -> PurchaseHistory:
             n_unreadable += 1
         else:
             events_of[event.user_id].append(event)
-    users = [kept_orders(events_of[user_id]) for user_id in sorted(events_of)]
-    return _columns(users, len(log) - n_unreadable, n_unreadable)
-
-
-def n_orders(history: PurchaseHistory) -> int:
-    """How many purchases there are of which something is left."""
-    orders = np.stack([history.user, history.lines.order])
-    return int((orders[:, 1:] != orders[:, :-1]).any(axis=0).sum()) + 1
+    users = {user_id: kept_orders(events_of[user_id]) for user_id in sorted(events_of)}
+    return PurchaseHistory(_columns(users), len(log) - n_unreadable, n_unreadable)
 
 
 def _decode(key: bytes, value: bytes, now: datetime) -> UserEvent:
@@ -104,8 +108,8 @@ def kept_orders(events: Iterable[UserEvent]) -> list[KeptOrder]:
     orders: list[KeptOrder] = []
     for event in sorted(events, key=lambda event: (event.occurred_at, event.event_id)):
         if isinstance(event, Purchase):
-            lines = [KeptLine(line.item_id, line.quantity) for line in event.items]
-            orders.append(KeptOrder(event.event_id, int(event.occurred_at.timestamp()), lines))
+            lines = [KeptLine(line.item_id, line.quantity, line.price) for line in event.items]
+            orders.append(KeptOrder(event.event_id, _seconds(event.occurred_at), lines))
         else:
             _take_back(orders, event)
     return [order for order in orders if order.lines]
@@ -132,16 +136,24 @@ def _take_from(order: KeptOrder, item_id: str, quantity: float) -> float:
     return quantity
 
 
-def _columns(users: list[list[KeptOrder]], n_events: int, n_unreadable: int) -> PurchaseHistory:
+def _seconds(at: datetime) -> int:
+    """By way of the milliseconds that the worker keeps, so that both round alike."""
+    return round(at.timestamp() * 1000) // 1000
+
+
+def _columns(users: Mapping[str, list[KeptOrder]]) -> Purchases:
+    """All users' orders in the order of time."""
+    orders = [(user_id, order) for user_id, kept in users.items() for order in kept]
+    # A stable sort: a user's orders of one second stay as they are.
+    orders.sort(key=lambda entry: entry[1].bought_at)
     rows = [
-        (user, order_number, order.bought_at, line.item_id)
-        for user, orders in enumerate(users)
-        for order_number, order in enumerate(orders)
+        (user_id, line.item_id, order.bought_at, number, line.quantity, math.nan if line.price is None else line.price)
+        for number, (user_id, order) in enumerate(orders)
         for line in order.lines
     ]
     if not rows:
         raise NotEnoughData("the purchase log holds no purchase; publish some first: nextup publish FILE")
-    user, order, bought_at, item_id = zip(*rows, strict=True)
-    vocabulary = Vocabulary(sorted(set(item_id)))
-    lines = LineColumns(vocabulary.indexes(item_id), np.array(bought_at, np.int64), np.array(order, np.int32))
-    return PurchaseHistory(vocabulary, np.array(user, np.int32), lines, n_events, n_unreadable)
+    user_id, item_id, at, number, quantity, price = zip(*rows, strict=True)
+    return from_columns(
+        user_id, item_id, np.array(at, np.int64), np.array(number, np.int32), np.array(quantity), np.array(price)
+    )

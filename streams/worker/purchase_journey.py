@@ -1,8 +1,8 @@
 """What happens to an event: decoded, put into its user's history, asked about, answered with a list.
 
 The handler of the durable agent, and the only place that knows the whole way. Every step of it lives in
-a file of its own: `streams.contract.messages`, `history`, `serving.features`, `serving.triton`,
-`serving.fallback`, `recommend`, `dead_letters`.
+a file of its own: `streams.contract.messages`, `history`, `questions`, `serving.triton`, `serving.fallback`,
+`recommend`, `dead_letters`.
 """
 
 import logging
@@ -16,14 +16,13 @@ from serving import fallback, suggestion
 from serving.candidates import K_CANDIDATES, Candidates
 from serving.errors import ModelUnavailable
 from serving.fallback import RecentPopularity
-from serving.features import FIRST_ITEM, LineColumns, ModelInputs, model_inputs
+from serving.features import FIRST_ITEM
 from serving.suggestion import Suggestion
 from serving.triton import TritonClient
-from serving.vocabulary import Vocabulary
 from streams.contract import messages
 from streams.contract.errors import InvalidEvent
 from streams.contract.messages import Cause, Erasure, ErasureReceipt, ModelRef, Purchase, RecommendationList, Return
-from streams.worker import history, recommend
+from streams.worker import history, questions, recommend
 from streams.worker.batch import Batch, Record, Slot, SourceRecord, StateTable
 from streams.worker.catalogue import Catalogue
 from streams.worker.dead_letters import dead_letter, reason_of
@@ -149,7 +148,7 @@ class PurchaseJourney:
         model = self._switch.current
         if model is None or not steps:
             return [self._fall_back(step) for step in steps]
-        inputs = _inputs([step.history for step in steps], model.vocabulary)
+        inputs = questions.inputs_of([step.history for step in steps], model.vocabulary)
         try:
             candidates = await self._triton.candidates(model.ref.name, model.ref.version, inputs)
             _check_items(candidates, model)
@@ -297,24 +296,3 @@ def _as_of(step: Step) -> datetime:
     """The moment the list speaks for: the newest that is known of the user, also when the event came late."""
     newest = step.history.orders[-1].occurred_at if step.history.orders else 0
     return max(step.event.occurred_at, _EPOCH + timedelta(milliseconds=newest))
-
-
-def _inputs(histories: Sequence[History], vocabulary: Vocabulary) -> ModelInputs:
-    """The model's inputs for a batch of users, each as of its newest order."""
-    item_ids: list[str] = []
-    times, sizes, numbers, ends, as_of = [], [], [], [], []
-    for past in histories:
-        for number, order in enumerate(past.orders):
-            item_ids += order.item_ids
-            times.append(order.occurred_at // 1000)
-            sizes.append(len(order.item_ids))
-            numbers.append(number)
-        ends.append(len(item_ids))
-        as_of.append(times[-1] if past.orders else 0)
-    lines = LineColumns(
-        vocabulary.indexes(item_ids),
-        np.repeat(np.array(times, np.int64), sizes),
-        np.repeat(np.array(numbers, np.int32), sizes),
-    )
-    stops = np.array(ends, np.int64)
-    return model_inputs(lines, np.concatenate(([0], stops[:-1])), stops, np.array(as_of, np.int64))
