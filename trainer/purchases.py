@@ -82,6 +82,25 @@ class Purchases:
         """Position of the first line of each order, in the order of time: [n_orders]."""
         return np.flatnonzero(np.diff(self.order, prepend=-1))
 
+    @cached_property
+    def user_order(self) -> Int64s:
+        """For each line: how many orders its user had placed before the one that holds it: [n]."""
+        line, first, _ = self.by_user
+        # An order belongs to one user, so whoever's lines come next, their order is another one.
+        started = np.append(np.cumsum(np.diff(self.order[line], prepend=-1) != 0), 0)
+        rank = np.empty(len(line), np.int64)
+        rank[line] = started[:-1] - started[first[self.user[line]]]
+        return rank
+
+    @cached_property
+    def is_repeated(self) -> NDArray[np.bool_]:
+        """For each line: whether its order held the item already: [n]."""
+        joint = self.order.astype(np.int64) * self.vocabulary_size + self.item
+        by_item = np.argsort(joint, kind="stable")
+        repeated = np.empty(len(joint), np.bool_)
+        repeated[by_item] = np.diff(joint[by_item], prepend=-1) == 0
+        return repeated
+
     def position(self, at: float) -> int:
         """How many lines had been bought before this moment (unix time)."""
         return int(np.searchsorted(self.at, at))

@@ -1,5 +1,7 @@
 """Lines as columns, and what is visible of them at a moment."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,16 @@ def test_a_position_is_the_number_of_lines_before_a_moment(purchases: Purchases)
 
 def test_order_starts_are_the_first_lines_of_the_orders(purchases: Purchases) -> None:
     assert purchases.order_starts.tolist() == [0, 2, 3, 4]
+
+
+def test_orders_are_counted_by_user(purchases: Purchases) -> None:
+    assert purchases.user_order.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_a_line_is_repeated_where_its_own_order_held_the_item_before(purchases: Purchases) -> None:
+    again = replace(purchases, item=np.array([A, A, A, A, C, C], np.int32))
+    assert not purchases.is_repeated.any()
+    assert again.is_repeated.tolist() == [False, True, False, False, False, True]
 
 
 def test_a_moment_sees_its_users_lines_before_it_and_no_others(purchases: Purchases) -> None:

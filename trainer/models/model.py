@@ -9,7 +9,7 @@ what it was fit on and what it has observed since. It must not look further: the
 """
 
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from trainer.progress import Progress
 from trainer.purchases import Float32s, Moments, Purchases
@@ -50,3 +50,27 @@ class Frozen:
     """Mixed in where a ranker learns nothing from what happens after the fit."""
 
     def observe(self, purchases: Purchases, start: int, end: int) -> None: ...
+
+
+@runtime_checkable
+class Probabilistic(Protocol):
+    """What a ranker offers beside where its scores can be read as probabilities."""
+
+    def probabilities(self, scores: Float32s) -> Float32s:
+        """How likely, as the model believes, each item is the next one (line grain), or is in the next order
+        (order grain): [n, V], made of the `scores` that it gave."""
+
+
+class LossCurve(NamedTuple):
+    """How the loss fell, epoch by epoch."""
+
+    loss: tuple[float, ...]
+    validation: tuple[float, ...] = ()
+    """On the newest part of the past, where it was held out."""
+
+
+@runtime_checkable
+class Trained(Protocol):
+    """What a ranker offers beside where it was trained in epochs."""
+
+    loss_curve: LossCurve

@@ -1,0 +1,93 @@
+"""From the lines of a source, in whatever order they lie there, to `Purchases`.
+
+Lines are put in the order of time; where two happened at one moment, the one that the source names first is
+first. An order happens at the moment of its earliest line, and all its lines lie there together. Orders, users
+and items are then numbered as they come up.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from serving.features import FIRST_ITEM, Int64s
+from trainer.purchases import Float32s, Purchases
+
+MICROSECONDS = 1_000_000
+
+
+class Ids(NamedTuple):
+    """One id of the shop for each line: texts[code]."""
+
+    code: Int64s
+    """[n]"""
+    texts: Sequence[str]
+
+
+class SourceLines(NamedTuple):
+    """n bought lines, in the order of the source."""
+
+    user: Ids
+    item: Ids
+    at: Int64s | None
+    """Unix time, microseconds: [n]. None where the order of the lines is all that is known."""
+    order: Int64s | None
+    """Lines of one user with the same number are one order: [n]. None: those of one moment are one order, and
+    without times every line is an order of its own."""
+    quantity: Float32s
+    price: Float32s
+
+
+def numbered(lines: SourceLines) -> Purchases:
+    """The same lines as `Purchases` has them."""
+    at = np.arange(len(lines.user.code)) if lines.at is None else lines.at
+    sequence, order = _in_time(at, _orders(lines))
+    user, users = by_first_appearance(lines.user.code[sequence])
+    item, items = by_first_appearance(lines.item.code[sequence])
+    return Purchases(
+        tuple(lines.item.texts[code] for code in items),
+        tuple(lines.user.texts[code] for code in users),
+        user.astype(np.int32),
+        (item + FIRST_ITEM).astype(np.int32),
+        np.arange(len(sequence)) if lines.at is None else _times_of_orders(at[sequence], order),
+        order.astype(np.int32),
+        lines.quantity[sequence],
+        lines.price[sequence],
+        is_timed=lines.at is not None,
+    )
+
+
+def by_first_appearance(codes: Int64s) -> tuple[Int64s, Int64s]:
+    """Numbers from 0 on in the order in which the codes come up: [n], and the code that each number stands for.
+
+    >>> by_first_appearance(np.array([7, 3, 7, 5]))
+    (array([0, 1, 0, 2]), array([7, 3, 5]))
+    """
+    distinct, first, position = np.unique(codes, return_index=True, return_inverse=True)
+    by_first = np.argsort(first)
+    number = np.empty_like(by_first)
+    number[by_first] = np.arange(len(distinct))
+    return number[position], distinct[by_first]
+
+
+def _orders(lines: SourceLines) -> Int64s:
+    """Which lines are one order, by any number: [n]."""
+    n = len(lines.user.code)
+    of_user = lines.at if lines.order is None else lines.order
+    if of_user is None:
+        return np.arange(n)
+    codes, position = np.unique(of_user, return_inverse=True)
+    return lines.user.code * len(codes) + position
+
+
+def _in_time(at: Int64s, order: Int64s) -> tuple[Int64s, Int64s]:
+    """The lines in the order of `Purchases`, as positions in the source, and the number of each one's order."""
+    by_time = np.argsort(at, kind="stable")
+    number, _ = by_first_appearance(order[by_time])
+    together = np.argsort(number, kind="stable")
+    return by_time[together], number[together]
+
+
+def _times_of_orders(at: Int64s, order: Int64s) -> Int64s:
+    """For each line the unix time of its order's first line, whole seconds: [n]."""
+    return (at[np.searchsorted(order, order)]) // MICROSECONDS

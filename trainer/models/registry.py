@@ -1,0 +1,61 @@
+"""All models by name: where each is, and with which settings it is built for a quick and for a full backtest.
+
+A model is imported when it is built: some bring a large library along.
+"""
+
+import importlib
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from trainer.models.model import Model
+
+Settings = Mapping[str, Any]
+AS_IT_IS: Settings = MappingProxyType({})
+"""Nothing is set: the constructor's own values."""
+
+
+class Effort(StrEnum):
+    """How much time a model may take."""
+
+    QUICK = "quick"
+    """Seconds each, on a shop of half a million lines."""
+    FULL = "full"
+    """As good as the model gets; a few minutes each."""
+
+
+class Entry(NamedTuple):
+    """One model."""
+
+    place: str
+    """Module under `trainer.models` and class: `module:Class`."""
+    full: Settings = AS_IT_IS
+    quick: Settings | None = AS_IT_IS
+    """None: it takes too long, and is left out."""
+    is_seeded: bool = False
+    """Whether chance plays a part, so that the constructor takes a `seed`."""
+
+
+ENTRIES: dict[str, Entry] = {
+    "popularity": Entry("popularity:Popularity"),
+}
+"""In the order in which tables show them: rules first, the champion last."""
+
+
+def names(effort: Effort) -> tuple[str, ...]:
+    """The models that such a backtest asks when nobody chooses."""
+    return tuple(name for name, entry in ENTRIES.items() if effort is Effort.FULL or entry.quick is not None)
+
+
+def create(name: str, effort: Effort = Effort.FULL, seed: int = 0) -> Model:
+    """The model, not yet fit; KeyError if there is none of this name.
+
+    One that is left out of quick backtests is built for a full one when it is asked for by name.
+    """
+    entry = ENTRIES[name]
+    settings = entry.full if effort is Effort.FULL or entry.quick is None else entry.quick
+    module, _, class_name = entry.place.partition(":")
+    constructor = getattr(importlib.import_module(f"trainer.models.{module}"), class_name)
+    model: Model = constructor(**settings, **({"seed": seed} if entry.is_seeded else {}))
+    return model
