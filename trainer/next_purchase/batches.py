@@ -26,15 +26,11 @@ class Batches:
     would be done on padding.
     """
 
-    def __init__(
-        self, examples: Examples, facts: ItemFacts, batch_size: int, seed: int, *, fixed: bool = False
-    ) -> None:
-        """`fixed`: the same every time, to compare by."""
+    def __init__(self, examples: Examples, facts: ItemFacts, batch_size: int, seed: int) -> None:
         self._examples = examples
         self._facts = facts
         self._batch_size = batch_size
         self._seed = seed
-        self._fixed = fixed
         self._times = 0
         self._lines = visible_lines(examples.moments.purchases)
         self._lengths = lengths(examples.moments)
@@ -44,7 +40,7 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[ModelInputs, Int32s]]:
         random = np.random.default_rng([self._seed, self._times])
-        self._times += not self._fixed
+        self._times += 1
         away = shares_of_absence(random, len(self._examples))
         for rows in self._rows(random):
             examples = self._examples.rows(rows)

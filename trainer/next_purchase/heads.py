@@ -15,7 +15,7 @@ _NARROW = 16
 
 
 class Explore(layers.Layer):  # type: ignore[misc] # Keras has no types
-    """Any item of the catalogue: its vector against the taste, its popularity, and the trends if the user follows them."""
+    """Any item of the catalogue: its vector against the taste, its popularity, and trends as far as they move users."""
 
     def __init__(self, architecture: Architecture, bias: Float32s) -> None:
         super().__init__()
