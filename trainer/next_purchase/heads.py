@@ -42,7 +42,7 @@ class Repeat(layers.Layer):  # type: ignore[misc] # Keras has no types
         self.item = layers.Dense(_NARROW)
         self.item_dropout = layers.Dropout(architecture.state_dropout)
         self.score = keras.Sequential(
-            [layers.Dense(64, activation="gelu"), layers.Dense(32, activation="gelu"), layers.Dense(1)]
+            [layers.Dense(64, activation="silu"), layers.Dense(32, activation="silu"), layers.Dense(1)]
         )
 
     def call(self, state: Tensor, vectors: Tensor, own: OwnItems, facts: Tensor, training: bool = False) -> Tensor:
