@@ -86,7 +86,7 @@ def test_serving_a_batch_sees_what_training_on_one_column_set_saw() -> None:
     rng = np.random.default_rng(1)
     lines = columns(*((int(rng.integers(2, 50)), n // 3, n // 4) for n in range(400)))
     together = inputs_of(lines, (0, 152, 90), (152, 400, 200))
-    second = LineColumns(*(column[152:400] for column in lines))
+    second = lines.chosen(slice(152, 400))
     alone = inputs_of(second, (0, 248, 200))
     for name in INPUT_TYPES:
         np.testing.assert_array_equal(together[name][1], alone[name][0])

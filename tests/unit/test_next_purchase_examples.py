@@ -94,7 +94,7 @@ def test_an_epoch_holds_each_example_once_and_the_next_one_asks_in_another_order
     batches = Batches(examples, Ledger(purchases, purchases.vocabulary_size).facts(), 16, seed=1)
     epochs = [np.concatenate([targets for _, targets in batches]) for _ in range(2)]
     assert len(batches) == -(-len(examples) // 16)
-    assert not np.array_equal(*epochs)
+    assert not np.array_equal(epochs[0], epochs[1])
     for epoch in epochs:
         np.testing.assert_array_equal(np.sort(epoch, axis=0), np.sort(examples.targets, axis=0))
 

@@ -111,7 +111,7 @@ def test_numbers_outside_the_tables_and_empty_histories_harm_no_other_row(
         together[name] = np.concatenate([wild, alone[name], np.zeros((1, SEQUENCE_LENGTH), dtype)])
     found, expected = run_onnx(exported.onnx, together), run_onnx(exported.onnx, alone)
     assert found.fault(3) == ""
-    assert difference(expected, Candidates(*(array[1:2] for array in found))) == ""
+    assert difference(expected, Candidates(found.item_index[1:2], found.score[1:2], found.because[1:2])) == ""
     assert (found.because[[0, 2]] == -1).all()
 
 

@@ -72,7 +72,8 @@ def _spec(dtype: DTypeLike, *sizes: int | None) -> tensorflow.TensorSpec:
 def lengths(moments: Moments) -> Int64s:
     """How many lines the model sees of each: [n]."""
     start, _, end = moments.spans
-    return np.minimum(end - start, np.int64(SEQUENCE_LENGTH))
+    seen: Int64s = np.minimum(end - start, SEQUENCE_LENGTH)
+    return seen
 
 
 def training_inputs(lines: LineColumns, moments: Moments, facts: ItemFacts) -> ModelInputs:

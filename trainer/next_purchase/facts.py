@@ -93,14 +93,15 @@ class Ledger:
         days = np.unique(np.linspace(first, last, min(room, last - first + 1)).astype(np.int64))
         return np.ceil(days * self.day).astype(np.int64)
 
-    def _counts(self, start: int, end: int, weights: Float32s | None = None) -> Int64s:
-        items = self.purchases.item[start:end]
+    def _counts(self, start: int, end: int, weights: Float32s | None = None) -> Float32s:
         # What is newer than the vocabulary lies above it.
-        size = self.vocabulary_size
-        return np.bincount(items, None if weights is None else weights[start:end], size)[:size]
+        size, chosen = self.vocabulary_size, slice(start, end)
+        counted = np.bincount(self.purchases.item[chosen], None if weights is None else weights[chosen], size)
+        return counted[:size].astype(np.float32)
 
 
-def _log_share(counts: Int64s) -> Float32s:
+def _log_share(counts: Float32s) -> Float32s:
     """Logarithm of how many lines an item has beside the mean of all: what counts from month to month is not
     how much the shop sells."""
-    return np.log1p(counts) - np.log1p(counts.mean())
+    shares: Float32s = np.log1p(counts) - np.log1p(counts.mean())
+    return shares
