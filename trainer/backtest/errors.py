@@ -1,0 +1,21 @@
+"""What can go wrong in a backtest, beside what a model itself may raise.
+
+TrainerError
+ └── BacktestError
+      ├── UnknownName    there is no question, model or column of this name
+      └── NoAnswer       a model gave something that is no score for every item
+"""
+
+from trainer.errors import TrainerError
+
+
+class BacktestError(TrainerError):
+    """Base of all errors that a backtest raises on purpose."""
+
+
+class UnknownName(BacktestError):
+    """There is no question or model of this name; says which is meant, or which there are."""
+
+
+class NoAnswer(BacktestError):
+    """A model gave something that is no score for every item."""
