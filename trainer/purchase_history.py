@@ -44,6 +44,7 @@ class KeptLine(msgspec.Struct):
 
     item_id: str
     quantity: float
+    price: float | None
 
 
 class KeptOrder(NamedTuple):
@@ -56,6 +57,11 @@ class KeptOrder(NamedTuple):
 
 def read(connection: KafkaConnection, progress: Progress) -> PurchaseHistory:
     """The whole log as of now."""
+    return from_log(read_log(connection, progress))
+
+
+def read_log(connection: KafkaConnection, progress: Progress) -> dict[bytes, bytes]:
+    """What the log holds under its keys as of now."""
     log: dict[bytes, bytes] = {}
     for message in counted(read_to_end(connection, connection.topic_prefix + PURCHASE_LOG.name), progress.advanced):
         key, value = message.key() or b"", message.value()
@@ -63,11 +69,18 @@ def read(connection: KafkaConnection, progress: Progress) -> PurchaseHistory:
             log[key] = value
         else:
             log.pop(key, None)
-    return from_log(log)
+    return log
 
 
 def from_log(log: Mapping[bytes, bytes]) -> PurchaseHistory:
     """The columns of what the log holds under its keys; NotEnoughData where it holds no purchase."""
+    events_of, n_unreadable = events_by_user(log)
+    users = [kept_orders(events_of[user_id]) for user_id in sorted(events_of)]
+    return _columns(users, len(log) - n_unreadable, n_unreadable)
+
+
+def events_by_user(log: Mapping[bytes, bytes]) -> tuple[dict[str, list[UserEvent]], int]:
+    """Each user's purchases and returns, and how many records are neither."""
     events_of: dict[str, list[UserEvent]] = defaultdict(list)
     n_unreadable = 0
     now = datetime.now(UTC)
@@ -78,8 +91,7 @@ def from_log(log: Mapping[bytes, bytes]) -> PurchaseHistory:
             n_unreadable += 1
         else:
             events_of[event.user_id].append(event)
-    users = [kept_orders(events_of[user_id]) for user_id in sorted(events_of)]
-    return _columns(users, len(log) - n_unreadable, n_unreadable)
+    return events_of, n_unreadable
 
 
 def n_orders(history: PurchaseHistory) -> int:
@@ -104,7 +116,7 @@ def kept_orders(events: Iterable[UserEvent]) -> list[KeptOrder]:
     orders: list[KeptOrder] = []
     for event in sorted(events, key=lambda event: (event.occurred_at, event.event_id)):
         if isinstance(event, Purchase):
-            lines = [KeptLine(line.item_id, line.quantity) for line in event.items]
+            lines = [KeptLine(line.item_id, line.quantity, line.price) for line in event.items]
             orders.append(KeptOrder(event.event_id, int(event.occurred_at.timestamp()), lines))
         else:
             _take_back(orders, event)

@@ -123,6 +123,8 @@ class Data(Struct, frozen=True):
     """Day of the first line, ISO 8601; empty where the data have no times."""
     last_at: str
     is_timed: bool = True
+    notes: tuple[str, ...] = ()
+    """What the data do not say and was taken for granted, each in a sentence."""
 
 
 class Split(Struct, frozen=True):
