@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from importlib import metadata
 
-from trainer.backtest.figures import HEADLINES, LOWER_IS_BETTER
+from trainer.backtest.figures import LOWER_IS_BETTER
 from trainer.backtest.held_out import HeldOut
 from trainer.backtest.questions.question import Question, Walk
 from trainer.backtest.results import Asked, Count, Split
@@ -31,7 +31,7 @@ def asked(question: Question, walk: Walk) -> Asked:
         question.name,
         question.title,
         _flowing(question.protocol),
-        HEADLINES[question.kind],
+        question.headline,
         tuple(Count(what, n) for what, n in counts.items()),
         LOWER_IS_BETTER,
     )

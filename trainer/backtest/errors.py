@@ -2,7 +2,8 @@
 
 TrainerError
  └── BacktestError
-      ├── UnknownName    there is no question, model or column of this name
+      ├── UnknownName    there is no question or model of this name
+      ├── NoMoment       what should be a day or the number of a line is none
       └── NoAnswer       a model gave something that is no score for every item
 """
 
@@ -15,6 +16,10 @@ class BacktestError(TrainerError):
 
 class UnknownName(BacktestError):
     """There is no question or model of this name; says which is meant, or which there are."""
+
+
+class NoMoment(BacktestError):
+    """What should be a day or the number of a line is none."""
 
 
 class NoAnswer(BacktestError):

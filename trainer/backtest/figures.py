@@ -14,12 +14,6 @@ from trainer.backtest.ranking import NO_RANK
 
 KS = (1, 5, 10, 20)
 """Lengths of lists that metrics are given for."""
-HEADLINES: dict[Kind, tuple[str, int | None]] = {
-    Kind.LISTS: ("HitRate", 5),
-    Kind.LINES: ("Accuracy", 5),
-    Kind.RANKS: ("MeanRankShare", None),
-}
-"""What models are compared by."""
 LOWER_IS_BETTER = frozenset({"MeanRank", "MeanRankShare"})
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from trainer.backtest.answers import answers
@@ -14,8 +14,7 @@ from trainer.backtest.questions.question import Question, Walk
 from trainer.backtest.questions.setting import Setting
 from trainer.backtest.results import Backtest, Curve, Data, Row, Training
 from trainer.errors import NotEnoughData
-from trainer.models import registry
-from trainer.models.model import Ranker, Trained
+from trainer.models.model import Model, Ranker, Trained
 from trainer.models.registry import Effort
 from trainer.progress import Progress, timed_step
 
@@ -28,7 +27,8 @@ class Request(NamedTuple):
     data: Data
     setting: Setting
     questions: Sequence[Question]
-    models: Sequence[str]
+    models: Mapping[str, Callable[[], Model]]
+    """How each is built, by the name that it goes by."""
     effort: Effort = Effort.FULL
 
 
@@ -114,7 +114,7 @@ def _ask(name: str, visits: Sequence[Visit], request: Request, findings: Finding
 
 
 def _fit(name: str, walk: Walk, request: Request, findings: Findings, progress: Progress) -> Fit:
-    model = registry.create(name, request.effort, request.setting.seed)
+    model = request.models[name]()
     began = time.monotonic()
     with timed_step(progress, f"{name} learns from {fit_in_words(walk)}"):
         ranker = model.fit(walk.past.purchases, walk.grain, progress)

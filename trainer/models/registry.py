@@ -55,7 +55,11 @@ def create(name: str, effort: Effort = Effort.FULL, seed: int = 0) -> Model:
     """
     entry = ENTRIES[name]
     settings = entry.full if effort is Effort.FULL or entry.quick is None else entry.quick
-    module, _, class_name = entry.place.partition(":")
-    constructor = getattr(importlib.import_module(f"trainer.models.{module}"), class_name)
-    model: Model = constructor(**settings, **({"seed": seed} if entry.is_seeded else {}))
+    model: Model = constructor(name)(**settings, **({"seed": seed} if entry.is_seeded else {}))
     return model
+
+
+def constructor(name: str) -> Any:
+    """Where it is built; ImportError where a library that it needs is missing."""
+    module, _, class_name = ENTRIES[name].place.partition(":")
+    return getattr(importlib.import_module(f"trainer.models.{module}"), class_name)

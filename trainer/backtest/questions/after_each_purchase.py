@@ -24,6 +24,7 @@ AFTER_EACH_PURCHASE = Question(
     "What is bought next, learning every night",
     f"{__doc__}{_OBSERVED}",
     Kind.LINES,
+    ("Accuracy", 5),
     lines.observed,
 )
 AFTER_EACH_PURCHASE_FROZEN = Question(
@@ -31,5 +32,6 @@ AFTER_EACH_PURCHASE_FROZEN = Question(
     "What is bought next, learning nothing on the way",
     f"{__doc__}{_FROZEN}",
     Kind.LINES,
+    ("Accuracy", 5),
     lines.frozen,
 )

@@ -5,6 +5,8 @@ from trainer.backtest.questions.mean_rank import MEAN_RANK
 from trainer.backtest.questions.next_month import NEXT_MONTH
 from trainer.backtest.questions.next_order import LAST_ORDER, LAST_ORDER_STANDING, NEXT_ORDER, NEXT_ORDER_STANDING
 
+IN_QUICK = (NEXT_ORDER.name, AFTER_EACH_PURCHASE.name, NEXT_MONTH.name, MEAN_RANK.name)
+"""What a quick backtest asks: no model is fit more than twice."""
 QUESTIONS = {
     question.name: question
     for question in (

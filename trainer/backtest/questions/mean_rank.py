@@ -10,5 +10,10 @@ from trainer.backtest.questions import lines
 from trainer.backtest.questions.question import Kind, Question
 
 MEAN_RANK = Question(
-    "mean-rank", "Which rank what is bought next has among all items", __doc__ or "", Kind.RANKS, lines.observed
+    "mean-rank",
+    "Which rank what is bought next has among all items",
+    __doc__ or "",
+    Kind.RANKS,
+    ("MeanRankShare", None),
+    lines.observed,
 )

@@ -35,4 +35,6 @@ def walk(setting: Setting) -> Walk:
     return Walk(setting.before_split, Grain.ORDER, (Step(moments, truths),), left_out)
 
 
-NEXT_MONTH = Question("next-month", "What is bought in the month after", __doc__ or "", Kind.LISTS, walk)
+NEXT_MONTH = Question(
+    "next-month", "What is bought in the month after", __doc__ or "", Kind.LISTS, ("Precision", 5), walk
+)

@@ -139,6 +139,7 @@ def _question(name: str, title: str, *protocol: str) -> tuple[str, str, str]:
 NEXT_ORDER = Question(
     *_question("next-order", "What is in the next order, on the visit", _CHRONOLOGICAL, _VISIT, _OBSERVED),
     Kind.LISTS,
+    ("HitRate", 5),
     chronological_on_the_visit,
 )
 NEXT_ORDER_STANDING = Question(
@@ -146,11 +147,13 @@ NEXT_ORDER_STANDING = Question(
         "next-order-standing", "What is in the next order, right after the one before", _CHRONOLOGICAL, _STANDING
     ),
     Kind.LISTS,
+    ("HitRate", 5),
     chronological_standing,
 )
 LAST_ORDER = Question(
     *_question("last-order", "What is in the last order, hidden, on the visit", _HIDDEN, _VISIT),
     Kind.LISTS,
+    ("HitRate", 5),
     hidden_on_the_visit,
 )
 LAST_ORDER_STANDING = Question(
@@ -158,5 +161,6 @@ LAST_ORDER_STANDING = Question(
         "last-order-standing", "What is in the last order, hidden, right after the one before", _HIDDEN, _STANDING
     ),
     Kind.LISTS,
+    ("HitRate", 5),
     hidden_standing,
 )

@@ -88,5 +88,7 @@ class Question(NamedTuple):
     title: str
     protocol: str
     kind: Kind
+    headline: tuple[str, int | None]
+    """Metric and length of the list that models are compared by."""
     walk: Callable[[Setting], Walk]
     """Makes the way through the data; NotEnoughData where there is nobody to ask."""
