@@ -68,7 +68,7 @@ def _encoded(cells: Any) -> tuple[Any, Any]:
         cells = _integral(cells)
     elif pa.types.is_null(cells.type):
         cells = cells.cast(pa.string())
-    encoded = cells.dictionary_encode().unify_dictionaries().combine_chunks()
+    encoded = cells.dictionary_encode().combine_chunks()
     return encoded.indices, encoded.dictionary.cast(pa.string())
 
 
