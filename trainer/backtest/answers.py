@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from serving.features import FIRST_ITEM, Int32s, Int64s
+from trainer.backtest import blindness
 from trainer.backtest.errors import NoAnswer
 from trainer.backtest.questions.question import Step, Walk
 from trainer.backtest.ranking import PopularityOrder, standing
@@ -32,11 +33,15 @@ class Answers(NamedTuple):
 def answers(ranker: Ranker, walk: Walk, advanced: Callable[[int], None]) -> Answers:
     """All answers of a walk; `advanced` hears how many more there are. The ranker learns on the way, if it can.
 
-    Raises NoAnswer where scores have the wrong shape or are not numbers, and whatever the ranker raises.
+    Raises NoAnswer where scores have the wrong shape or are not numbers, LookedAhead where they depend on what
+    happened later, and whatever the ranker raises.
     """
     bought = _Bought(walk.past.purchases)
     parts = []
+    probed = max(walk.steps, key=lambda step: len(step.moments))
     for step in walk.steps:
+        if step is probed:
+            blindness.check(ranker, step.moments)
         order = bought.order()
         for rows in _batches(len(step.moments), len(order.place)):
             parts.append(_answered(ranker, step, rows, order, walk.bars_open_order))

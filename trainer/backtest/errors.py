@@ -4,7 +4,8 @@ TrainerError
  └── BacktestError
       ├── UnknownName    there is no question or model of this name
       ├── NoMoment       what should be a day or the number of a line is none
-      └── NoAnswer       a model gave something that is no score for every item
+      ├── NoAnswer       a model gave something that is no score for every item
+      └── LookedAhead    a model's scores depend on what happened later
 """
 
 from trainer.errors import TrainerError
@@ -24,3 +25,7 @@ class NoMoment(BacktestError):
 
 class NoAnswer(BacktestError):
     """A model gave something that is no score for every item."""
+
+
+class LookedAhead(BacktestError):
+    """A model's scores depend on what happened after the moment that it was asked about."""

@@ -12,6 +12,7 @@ import numpy as np
 from trainer.backtest.metrics import Truths
 from trainer.backtest.questions.question import Kind, Question, Step, Walk
 from trainer.backtest.questions.setting import Setting
+from trainer.errors import NotEnoughData
 from trainer.models.model import Grain
 from trainer.purchases import Moments
 
@@ -23,6 +24,8 @@ def walk(setting: Setting) -> Walk:
     buyer, item = held_out.purchases.user[lines], held_out.purchases.item[lines]
     returns = buyer < held_out.past.n_users
     user = np.unique(buyer[returns])
+    if not len(user):
+        raise NotEnoughData("nobody who had bought before the split buys in the month after")
     asked = user[setting.sampled(user)]
     at_split = np.full(len(asked), held_out.start)
     moments = Moments(held_out.past, asked, at_split, np.full(len(asked), held_out.split_at), at_split)

@@ -28,7 +28,7 @@ class Setting:
     """The same with those who bought without a name, for questions about single lines; may be the same object."""
     seed: int = 0
     max_lists: int = 1_000_000
-    """Of more answers than that, those of some users are left out, drawn by chance."""
+    """Once there are so many answers, those of all other users are left out, in an order drawn by chance."""
     bars_open_order: bool = True
 
     @cached_property
@@ -58,5 +58,5 @@ class Setting:
         users, number, n_answers = np.unique(user, return_inverse=True, return_counts=True)
         drawn = np.random.default_rng(self.seed).permutation(len(users))
         is_asked = np.empty(len(users), np.bool_)
-        is_asked[drawn] = np.cumsum(n_answers[drawn]) <= self.max_lists
+        is_asked[drawn] = np.cumsum(n_answers[drawn]) - n_answers[drawn] < self.max_lists
         return is_asked[number]
