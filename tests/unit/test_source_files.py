@@ -155,7 +155,9 @@ def test_other_forms_of_time_need_their_format(write: Write, times: list[Any]) -
     format_ = "%m/%d/%Y %H:%M" if isinstance(times[0], str) else "%Y%m%d"
     source = read(path, rules=FileRules(time_format=format_))
     assert (source.data.first_at, source.data.last_at) == ("2011-01-13", "2011-01-14")
-    with pytest.raises(UnreadableData, match=r"row \d: time is '(1/13/2011 8:26|20110113)', expected a time .* format"):
+    with pytest.raises(
+        UnreadableData, match=r"row \d: time is '(1/13/2011 8:26|20110113)', expected a time .* needs --time-format"
+    ):
         read(path)
 
 

@@ -29,7 +29,7 @@ def read_file(path: Path, columns: FileColumns, rules: FileRules, progress: Prog
 
 def _check(columns: FileColumns, rules: FileRules) -> None:
     if rules.ordered == bool(columns.time):
-        raise UnreadableData("name the column of the time, or say that the rows are ordered: one of both, not both")
+        raise UnreadableData("name the column of the time, or say that the rows are --ordered: one of both, not both")
     if rules.anonymous == "own" and not columns.order:
         raise UnreadableData("rows without a user can be users of their own only where a column names their order")
 

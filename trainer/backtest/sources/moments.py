@@ -19,8 +19,8 @@ from trainer.backtest.sources.values import Column
 MISSING = np.iinfo(np.int64).min
 """Stands for a cell without a time."""
 EXPECTED = (
-    "a time like the others: ISO 8601, all with a zone or none, or unix time of one unit after 1973; "
-    "for any other text say its time format; where only the order of rows is known, name no time and say so"
+    "a time like the others: ISO 8601, all with a zone or none, or unix time of one unit after 1973. "
+    "Other text needs --time-format; rows whose order alone is known need no time, but --ordered"
 )
 
 _TEXT = pa.timestamp("ns"), pa.timestamp("ns", "UTC")
