@@ -40,12 +40,12 @@ def answers(ranker: Ranker, walk: Walk, advanced: Callable[[int], None]) -> Answ
     parts = []
     probed = max(walk.steps, key=lambda step: len(step.moments))
     for step in walk.steps:
-        if step is probed:
-            blindness.check(ranker, step.moments)
         order = bought.order()
         for rows in _batches(len(step.moments), len(order.place)):
             parts.append(_answered(ranker, step, rows, order, walk.bars_open_order))
             advanced(len(parts[-1].rank))
+        if step is probed:
+            blindness.check(ranker, step.moments)
         if step.meanwhile:
             ranker.observe(step.moments.purchases, *step.meanwhile)
             bought.observe(step.moments.purchases, *step.meanwhile)

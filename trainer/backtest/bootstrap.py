@@ -46,17 +46,17 @@ def coverage(pairs: Pairs, n_users: int, n_items: int, seed: int) -> Estimates:
     """The share of the catalogue that users bring in together: one figure.
 
     Users who are drawn twice bring in nothing new, so the drawn figures lie below that of all users. What
-    is taken from them is how far they scatter around their own mean.
+    is taken from them is how far they scatter around their own median.
     """
     if not len(pairs.item):
         return Estimates(*np.zeros((3, 1)))
     item = np.unique(pairs.item, return_inverse=True)[1]
     ones = np.ones(len(item), np.float32)
     brings = sparse.csr_array((ones, (pairs.user, item)), shape=(n_users, int(item.max()) + 1))
-    drawn = np.concatenate([((brings.T @ weights.T) > 0).sum(axis=0) for weights in draws(n_users, seed)]) / n_items
-    value = np.array([brings.shape[1] / n_items])
-    low, high = np.clip(np.percentile(drawn - drawn.mean() + value, BOUNDS), 0, 1)
-    return Estimates(value, low[None], high[None])
+    drawn = np.concatenate([((brings.T @ weights.T) > 0).sum(axis=0) for weights in draws(n_users, seed)])
+    n_brought = brings.shape[1]
+    low, high = np.clip(n_brought + np.percentile(drawn - np.median(drawn), BOUNDS), 0, n_items)
+    return Estimates(*np.array([[n_brought], [low], [high]]) / n_items)
 
 
 def draws(n_users: int, seed: int) -> Iterator[Values]:

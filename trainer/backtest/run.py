@@ -12,13 +12,13 @@ from trainer.backtest.findings import EVERY_MODEL, Findings
 from trainer.backtest.groups import Groups, curves, groups_of
 from trainer.backtest.questions.question import Question, Walk
 from trainer.backtest.questions.setting import Setting
-from trainer.backtest.results import Backtest, Curve, Data, Row, Training
+from trainer.backtest.results import Backtest, Curve, Data, Failure, Row, Training
 from trainer.errors import NotEnoughData
 from trainer.models.model import Model, Ranker, Trained
 from trainer.models.registry import Effort
 from trainer.progress import Progress, timed_step
 
-Told = TypeVar("Told", Row, Curve)
+Told = TypeVar("Told", Row, Curve, Failure)
 
 
 class Request(NamedTuple):
@@ -75,7 +75,7 @@ def run(request: Request, progress: Progress) -> Backtest:
         rows=_in_order(findings.rows, request),
         curves=_in_order(findings.curves, request),
         trainings=tuple(findings.trainings),
-        failures=tuple(findings.failures),
+        failures=_in_order(findings.failures, request),
         versions=versions(),
     )
 
@@ -138,7 +138,7 @@ def _measure(name: str, fit: Fit, visit: Visit, request: Request, findings: Find
 
 def _in_order(told: Iterable[Told], request: Request) -> tuple[Told, ...]:
     """By question, then by model, as they were asked for."""
-    questions, models = _names(request), list(request.models)
+    questions, models = _names(request), [*request.models, EVERY_MODEL]
     return tuple(sorted(told, key=lambda one: (questions.index(one.question), models.index(one.model))))
 
 
