@@ -18,38 +18,29 @@ def test_colours_of_a_figure_follow_the_page() -> None:
     assert [colour for colour in re.findall(r"#[0-9a-f]{6}", svg) if colour in literal] == []
 
 
-def test_each_role_has_a_light_value_of_its_own_by_which_it_is_found_in_figures() -> None:
-    assert len({role.light for role in palette.ROLES}) == len(palette.ROLES)
+@pytest.mark.parametrize("value", [0.01, 0.1, 0.2, 1.0, 3_600.0])
+@pytest.mark.parametrize("is_logarithmic", [False, True])
+def test_a_single_bar_begins_and_ends_on_the_axis(value: float, is_logarithmic: bool) -> None:
+    (axes,) = charts.bar_chart([charts.Bar("a", value, value, value, "")], "x", is_logarithmic).axes
+    first, last = axes.get_xlim()
+    assert first < value < last
 
 
-@pytest.mark.parametrize("mode", ["light", "dark"])
-def test_text_and_series_stand_out_from_the_page(mode: str) -> None:
-    """WCAG 2.2: 4.5 to 1 for text (1.4.3), 3 to 1 for what must be told apart in figures (1.4.11)."""
-    paper = getattr(palette.PAPER, mode)
-    for role in (palette.INK, palette.MUTED, palette.ACCENT):
-        assert _contrast(getattr(role, mode), paper) >= 4.5, role.name
-    for mark in (palette.BEST, palette.CLOSE):
-        assert _contrast(getattr(palette.INK, mode), getattr(mark, mode)) >= 4.5, mark.name
-        assert _contrast(getattr(palette.MUTED, mode), getattr(mark, mode)) >= 4.5, mark.name
-    for role in palette.SERIES:
-        assert _contrast(getattr(role, mode), paper) >= 3.0, role.name
-
-
-def _contrast(one: str, other: str) -> float:
-    dark, light = sorted((_luminance(one), _luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    shares = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+def test_labels_are_moved_up_only_as_far_as_they_must() -> None:
+    assert charts.spread([1.0, 2.0, 30.0, 31.0], gap=10.0) == [1.0, 11.0, 30.0, 40.0]
 
 
 def test_curves_are_drawn_for_the_best_models_and_the_simplest_one() -> None:
     best_first = [row(f"m{n}", "Precision", 5, 1 - n / 10, 0.0) for n in range(8)]
     assert pictures.featured(best_first, "m7") == ("m0", "m1", "m2", "m3", "m4", "m7")
     assert pictures.featured(best_first, "m2") == ("m0", "m1", "m2", "m3", "m4")
+
+
+def test_no_two_models_of_a_figure_look_alike_and_one_that_is_known_keeps_its_look() -> None:
+    first = pictures.looks(["a", "b", "c"], {})
+    second = pictures.looks(["d", "c", "e"], first)
+    assert second["c"] == first["c"]
+    assert len(set(second.values())) == 3
 
 
 def test_groups_lie_on_the_axis_in_their_order_even_if_no_model_has_all() -> None:

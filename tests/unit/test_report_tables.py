@@ -75,9 +75,9 @@ def test_both_files_are_written_into_a_folder_that_was_not_there(tmp_path: Path)
     assert json.loads(written[1].read_bytes())["effort"] == "full"
 
 
-def _printed(backtest: Backtest) -> list[str]:
+def _printed(backtest: Backtest, width: int = 140) -> list[str]:
     screen = StringIO()
-    Console(file=screen, width=140, color_system=None).print(terminal.render(backtest))
+    Console(file=screen, width=width, color_system=None).print(terminal.render(backtest))
     return [line.rstrip() for line in screen.getvalue().splitlines()]
 
 
@@ -85,8 +85,8 @@ def test_the_terminal_shows_each_question_with_the_interval_of_its_headline() ->
     lines = _printed(BACKTEST)
     start = lines.index("next-month: What is bought in the month after")
     assert [line.split() for line in lines[start + 1 : start + 3]] == [
-        ["model", "Precision@5", "95%", "PCC@5", "seconds"],
-        ["next-purchase", "0.326", "0.306–0.346", "0.040", "2.5"],
+        ["model", "Precision@5", "95%", "seconds", "PCC@5"],
+        ["next-purchase", "0.326", "0.306–0.346", "2.5", "0.040"],
     ]
 
 
@@ -94,3 +94,16 @@ def test_the_terminal_shows_names_as_they_are_and_tells_failures() -> None:
     lines = _printed(renamed(BACKTEST, NEXT_PURCHASE, "[bold]x[/bold]"))
     assert any(line.split()[:2] == ["[bold]x[/bold]", "0.326"] for line in lines)
     assert "no figures of own-frequency on mean-rank: it ranks nothing" in lines
+
+
+def test_on_a_narrow_terminal_columns_are_left_out_and_none_is_cut() -> None:
+    lines = _printed(BACKTEST, width=50)
+    start = lines.index("next-month: What is bought in the month after")
+    assert lines[start + 1].split() == ["model", "Precision@5", "95%", "seconds"]
+    assert not any("…" in line for line in lines)
+
+
+def test_a_long_name_of_a_question_is_broken_at_its_hyphens() -> None:
+    long = msgspec.structs.replace(RANK, name="after-each-purchase-frozen")
+    lines = _printed(msgspec.structs.replace(BACKTEST, questions=(long,)))
+    assert [line.split()[-1] for line in lines[1:4]] == ["after-each-", "purchase-", "frozen"]

@@ -24,7 +24,8 @@ _PLOT_HEIGHT = 240.0
 _LEGEND_ROW_HEIGHT = 16.0
 _LABEL_GAP = 13.0
 _ROOM_FOR_NAMES = 1.45
-_MOST_MARKERS = 15
+_ROOM_AT_ENDS = 0.22
+_MARKERS_PER_LINE = 12
 _MOST_LEVEL_LETTERS = 45
 _LEGEND: dict[str, Any] = {
     "loc": "outside lower center",
@@ -33,7 +34,7 @@ _LEGEND: dict[str, Any] = {
     "fontsize": 9.5,
 }
 _MARKERS = "osD^vP"
-_DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))
+_DOTTED = (0, (1, 1.5))
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Line:
     low: Sequence[float] = ()
     high: Sequence[float] = ()
     look: int = 0
-    """Number of its colour, marker and dash."""
+    """Number of its colour and marker."""
     is_faint: bool = False
     """Without markers, and dotted: it goes along with another of the same colour."""
 
@@ -82,7 +83,7 @@ class Names:
 
 
 def bar_chart(bars: Sequence[Bar], axis: str, is_logarithmic: bool = False) -> Figure:
-    """Horizontal bars, the first on top."""
+    """Horizontal bars, one or more, the first on top; they begin at zero, on a logarithmic axis at a power of ten."""
     with _axes(_AXIS_HEIGHT + _BAR_HEIGHT * len(bars)) as axes:
         places = range(len(bars))
         if is_logarithmic:
@@ -90,6 +91,7 @@ def bar_chart(bars: Sequence[Bar], axis: str, is_logarithmic: bool = False) -> F
             axes.xaxis.set_major_formatter("{x:g}")
             axes.xaxis.set_minor_formatter(NullFormatter())
             axes.tick_params(which="minor", length=0)
+        axes.set(xlim=_limits(bars, is_logarithmic), ylim=(len(bars) - 0.4, -0.6), xlabel=axis)
         colours = [(ACCENT if bar.stands_out else BAR).light for bar in bars]
         axes.barh(places, [bar.value for bar in bars], color=colours, height=0.7)
         axes.hlines(places, [bar.low for bar in bars], [bar.high for bar in bars], color=INK.light, linewidth=1.2)
@@ -98,8 +100,6 @@ def bar_chart(bars: Sequence[Bar], axis: str, is_logarithmic: bool = False) -> F
             axes.annotate(bar.text, end, (5, 0), textcoords="offset points", va="center", color=INK.light, fontsize=9.5)
         axes.set_yticks(places, [bar.label for bar in bars])
         axes.tick_params(axis="y", length=0, labelcolor=INK.light)
-        axes.set(ylim=(len(bars) - 0.4, -0.6), xlabel=axis)
-        _leave_room(axes, [bar.high for bar in bars])
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
         return _figure_of(axes)
@@ -187,15 +187,15 @@ def _draw(axes: Axes, lines: Sequence[Line], names: Names, n_columns: int = 2) -
 
 def _draw_line(axes: Axes, line: Line) -> None:
     colour = SERIES[line.look % len(SERIES)].light
-    has_markers = len(line.x) <= _MOST_MARKERS and not line.is_faint
     axes.plot(
         line.x,
         line.y,
         label=line.label,
         color=colour,
         linewidth=1.7,
-        linestyle=_DASHES[2] if line.is_faint else _DASHES[line.look // len(SERIES) % 2],
-        marker=_MARKERS[line.look % len(_MARKERS)] if has_markers else None,
+        linestyle=_DOTTED if line.is_faint else "-",
+        marker=None if line.is_faint else _MARKERS[line.look % len(_MARKERS)],
+        markevery=math.ceil(len(line.x) / _MARKERS_PER_LINE) or 1,
         markersize=5,
     )
     if line.low:
@@ -212,12 +212,14 @@ def _label(axes: Axes, dots: Sequence[Dot]) -> None:
         axes.annotate(dot.label, (dot.x, dot.y), offset, textcoords="offset points", va="center", color=INK.light)
 
 
-def _leave_room(axes: Axes, ends: Sequence[float]) -> None:
-    """Room for what is written at the ends of bars, on an axis of either kind."""
-    low, high = axes.get_xlim()
-    to_axis, from_axis = axes.xaxis.get_transform(), axes.xaxis.get_transform().inverted()
-    first, last = to_axis.transform([low, max(ends, default=high)])
-    axes.set_xlim(low, from_axis.transform([last + 0.22 * ((last - first) or 1.0)])[0])
+def _limits(bars: Sequence[Bar], is_logarithmic: bool) -> tuple[float, float]:
+    """Ends of the axis, with room for what is written at the ends of bars."""
+    top = max(bar.high for bar in bars)
+    if not is_logarithmic:
+        return 0.0, (1.0 + _ROOM_AT_ENDS) * top or 1.0
+    shortest = min(bar.value for bar in bars)
+    first = 10.0 ** math.floor(math.log10(shortest * 0.7))  # so that no bar begins where it ends
+    return first, top * (top / first) ** _ROOM_AT_ENDS
 
 
 def _figure_of(axes: Axes) -> Figure:

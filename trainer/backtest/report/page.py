@@ -69,7 +69,7 @@ def _environment() -> Environment:
 
 
 class _Contents:
-    """The chapters of the questions; a model looks alike in all of them."""
+    """The chapters of the questions; a model looks alike in all of them where that can be."""
 
     def __init__(self, backtest: Backtest) -> None:
         self._backtest = backtest
@@ -103,7 +103,7 @@ class _Contents:
 
     def _slices(self, key: str, asked: Asked) -> list[Slice]:
         return [
-            _slice(key, by, chosen, self._looks)
+            _slice(key, by, chosen, self._looks[asked.name])
             for by in By
             if (chosen := [curve for curve in self._curves(asked) if curve.by is by])
         ]
@@ -123,9 +123,14 @@ class _Contents:
         }
 
     @cached_property
-    def _looks(self) -> dict[str, int]:
-        models = dict.fromkeys(model for models in self._featured.values() for model in models)
-        return {model: look for look, model in enumerate(models)}
+    def _looks(self) -> dict[str, dict[str, int]]:
+        """Question to model to look."""
+        found: dict[str, dict[str, int]] = {}
+        known: dict[str, int] = {}
+        for question, models in self._featured.items():
+            found[question] = pictures.looks(models, known)
+            known = found[question] | known
+        return found
 
 
 def _slice(key: str, by: By, curves: Sequence[Curve], looks: Mapping[str, int]) -> Slice:

@@ -1,8 +1,8 @@
 """Colours of the page, each for a light and a dark background, by the role that they play.
 
-The hues of the series are those of Okabe and Ito ("Color Universal Design", 2008), which people with any kind
-of colour vision can tell apart; each is darkened or lightened until it stands out from its background. No
-figure relies on them alone: every series also has a marker and a dash of its own.
+The series were chosen so that any two of them differ clearly for people with any kind of colour vision, and all
+of them stand out from their background; a test computes both. No figure relies on colours alone: every series
+also has a marker of its own.
 """
 
 from dataclasses import dataclass
@@ -33,12 +33,12 @@ CLOSE = Colour("close", "#fbf1d5", "#3d3413")
 BAR = Colour("bar", "#8fa3b5", "#61748a")
 
 SERIES = (
-    Colour("series-1", "#0072b2", "#56b4e9"),
-    Colour("series-2", "#c85200", "#ff9b52"),
-    Colour("series-3", "#00805e", "#2fc79c"),
-    Colour("series-4", "#a23b7c", "#e69ac4"),
-    Colour("series-5", "#7a6a00", "#efd94f"),
-    Colour("series-6", "#3f4650", "#c9ced4"),
+    Colour("series-1", "#0097fe", "#497cf3"),
+    Colour("series-2", "#df7617", "#ab691b"),
+    Colour("series-3", "#3e705b", "#1aff99"),
+    Colour("series-4", "#941c83", "#e21d81"),
+    Colour("series-5", "#73551c", "#f5d610"),
+    Colour("series-6", "#25262f", "#d5f2ff"),
 )
 
 ROLES = (INK, MUTED, RULE, PAPER, SURFACE, ACCENT, BEST, CLOSE, BAR, *SERIES)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from markupsafe import Markup
 
@@ -39,6 +40,21 @@ def featured(best_first: Sequence[Row], simplest: str) -> tuple[str, ...]:
     best = [row.model for row in best_first[:N_FEATURED]]
     has_simplest = any(row.model == simplest for row in best_first)
     return tuple(dict.fromkeys([*best, simplest] if has_simplest else best))
+
+
+def looks(models: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
+    """A look for each model, no two alike; those that are known keep theirs where nobody else has it.
+
+    >>> looks(["a", "b", "c"], {"b": 0, "c": 0})
+    {'a': 1, 'b': 0, 'c': 2}
+    """
+    kept: dict[int, str] = {}
+    for model in models:
+        if model in known:
+            kept.setdefault(known[model], model)
+    free = (look for look in count() if look not in kept)
+    own = {model: look for look, model in kept.items()}
+    return {model: own[model] if model in own else next(free) for model in models}
 
 
 def comparison(key: str, best_first: Sequence[Row], column: Column) -> Picture:
