@@ -5,7 +5,20 @@ from xml.etree import ElementTree
 
 import msgspec
 
-from trainer.backtest.results import Asked, Backtest, By, Count, Curve, Data, Failure, Point, Row, Split, Training
+from trainer.backtest.results import (
+    Asked,
+    Backtest,
+    By,
+    Count,
+    Curve,
+    Data,
+    Failure,
+    Point,
+    Published,
+    Row,
+    Split,
+    Training,
+)
 
 NASTY = '<script>alert("x")</script> & $a$ [bold]'
 """A name that means something in HTML, in matplotlib and in rich."""
@@ -72,6 +85,10 @@ BACKTEST = Backtest(
     CURVES,
     (Training(NEXT_PURCHASE, "orders before the split", (3.0, 2.0), (3.5, 2.5)),),
     (Failure(RANK.name, FREQUENCY, "it ranks nothing"), Failure("next-order", "every model", "no user came twice")),
+    (
+        Published("A book, chapter 9", POPULARITY, "precision@5", 0.064, 0.087, "next-month", "other users"),
+        Published("A paper, table 1", FREQUENCY, "Precision@1", 0.075, None, "not on these data"),
+    ),
     (("numpy", "2.4.6"),),
 )
 

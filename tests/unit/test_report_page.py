@@ -128,6 +128,14 @@ def test_a_question_that_could_not_be_asked_is_told_at_a_glance(root: ElementTre
     assert "every model ( next-order ): no user came twice" in _text(_section(root, "At a glance"))
 
 
+def test_published_figures_stand_beside_ours_by_source(root: ElementTree.Element) -> None:
+    section = _section(root, "Published figures beside ours")
+    book, paper = (_shown(table) for table in section.iter("table"))
+    assert [_text(one) for one in section.findall("h3")] == ["A book, chapter 9", "A paper, table 1"]
+    assert book.rows == {POPULARITY: ["precision@5", "0.064", "0.087", "+0.023", "next-month other users"]}
+    assert paper.rows == {FREQUENCY: ["Precision@1", "0.075", "–", "–", "not on these data"]}
+
+
 def test_groups_of_a_curve_are_told_in_figures_and_a_missing_one_leaves_a_gap(root: ElementTree.Element) -> None:
     table = next(one for one in _section(root, MONTH.title).iter("table") if _shown(one).headings[0] == "group")
     rows = _shown(table).rows

@@ -64,7 +64,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["Mark"] = Mark
-    environment.filters |= {"figure": wording.figure, "duration": wording.duration}
+    environment.filters |= {"figure": wording.figure, "duration": wording.duration, "signed": wording.signed}
     return environment
 
 

@@ -19,6 +19,15 @@ def figure(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
 
 
+def signed(difference: float) -> str:
+    """
+    >>> signed(0.0123), signed(-12.5), signed(float("nan"))
+    ('+0.012', '−12.5', '–')
+    """
+    text = figure(abs(difference))
+    return text if text == NOTHING else f"{'−' if difference < 0 else '+'}{text}"
+
+
 def interval(low: float, high: float) -> str:
     """
     >>> interval(0.308, 0.332)
