@@ -1,6 +1,7 @@
 """The run: fits are shared, failures stay with the model that failed, and nobody sees what is yet to come."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -111,16 +112,7 @@ def with_a_planted_item() -> tuple[Setting, int]:
     planted = purchases.vocabulary_size
     item = purchases.item.copy()
     item[held_out.start :: 2] = planted
-    later = Purchases(
-        (*purchases.item_ids, "planted"),
-        purchases.user_ids,
-        purchases.user,
-        item,
-        purchases.at,
-        purchases.order,
-        purchases.quantity,
-        purchases.price,
-    )
+    later = replace(purchases, item=item, item_ids=(*purchases.item_ids, "planted"))
     held_out = hold_out(later, held_out.split_at, held_out.until)
     return Setting(held_out, held_out), planted
 
@@ -175,17 +167,8 @@ def test_scores_that_are_none_are_a_failure(
 
 def test_a_question_that_cannot_be_asked_is_told_and_the_others_are_answered() -> None:
     purchases = shops.favourites(n_users=10, n_items=30, days=60).purchases
-    new_users = np.arange(len(purchases)) // 5
-    once = Purchases(
-        purchases.item_ids,
-        tuple(map(str, range(new_users[-1] + 1))),
-        new_users.astype(np.int32),
-        purchases.item,
-        purchases.at,
-        new_users.astype(np.int32),
-        purchases.quantity,
-        purchases.price,
-    )
+    number = (np.arange(len(purchases)) // 5).astype(np.int32)
+    once = replace(purchases, user=number, order=number, user_ids=tuple(map(str, range(number[-1] + 1))))
     held_out = hold_out(once)
     told = found(Setting(held_out, held_out), {"popularity": Popularity}, ("last-order", "after-each-purchase"))
     assert [(failure.question, failure.model) for failure in told.failures] == [("last-order", EVERY_MODEL)]
