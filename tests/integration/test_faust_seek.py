@@ -35,16 +35,19 @@ class Reader:
         name = kafka.topic_prefix + topics.PURCHASES.name
         source = self.app.topic(name, value_serializer="raw", partitions=PARTITIONS)
         self.seen: list[bytes] = []
+        self.arrived = asyncio.Event()
 
         @self.app.agent(source)  # type: ignore[untyped-decorator]
         async def note(stream: Any) -> None:
             async for event in stream.noack().events():
                 self.seen.append(event.message.key)
+                self.arrived.set()
 
     async def until_seen(self, keys: set[bytes]) -> None:
         async with asyncio.timeout(TIMEOUT_S):
             while not keys <= set(self.seen):
-                await asyncio.sleep(0.05)
+                self.arrived.clear()
+                await self.arrived.wait()
 
 
 @pytest.fixture
