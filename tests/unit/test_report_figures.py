@@ -8,7 +8,7 @@ from tests.made_up_backtest import FREQUENCY, MONTH, NEXT_PURCHASE, POPULARITY, 
 from trainer.backtest.report import charts, palette, pictures
 from trainer.backtest.report.svg import inline
 from trainer.backtest.report.tables import Column
-from trainer.backtest.results import By, Curve, Point
+from trainer.backtest.results import By, Curve, Point, Row
 
 
 def test_colours_of_a_figure_follow_the_page() -> None:
@@ -51,9 +51,30 @@ def test_groups_lie_on_the_axis_in_their_order_even_if_no_model_has_all() -> Non
     assert pictures.group_labels(curves) == ["1", "2-9", "10+"]
 
 
-def test_precision_against_pcc_names_only_models_that_no_other_beats_on_both() -> None:
-    columns = Column("Precision", 5), Column("PCC", 5)
-    picture = pictures.trade_off("key", [row for row in ROWS if row.question == MONTH.name], *columns)
+def _named_in_trade_off(rows: list[Row], of_question: Column) -> list[str]:
+    picture = pictures.trade_off("key", rows, of_question)
     assert picture is not None
-    named = ["".join(one.itertext()) for one in parsed(picture.svg).iter("text")]
-    assert [name for name in named if name in {POPULARITY, FREQUENCY, NEXT_PURCHASE}] == [FREQUENCY, NEXT_PURCHASE]
+    written = ["".join(one.itertext()) for one in parsed(picture.svg).iter("text")]
+    return [text for text in written if text in {POPULARITY, FREQUENCY, NEXT_PURCHASE}]
+
+
+def test_precision_against_pcc_names_only_models_that_no_other_beats_on_both() -> None:
+    rows = [one for one in ROWS if one.question == MONTH.name]
+    assert _named_in_trade_off(rows, Column("HitRate", 5)) == [FREQUENCY, NEXT_PURCHASE]
+
+
+def test_where_there_is_no_precision_the_metric_of_the_question_stands_in_for_it() -> None:
+    rows = [row(POPULARITY, "Accuracy", 5, 0.1, 0.0), row(FREQUENCY, "Accuracy", 5, 0.2, 0.0)]
+    rows += [row(POPULARITY, "PCC", 5, 0.01, 0.0), row(FREQUENCY, "PCC", 5, 0.05, 0.0)]
+    assert _named_in_trade_off(rows, Column("Accuracy", 5)) == [FREQUENCY]
+
+
+def test_there_is_no_such_figure_where_fewer_than_two_models_have_both() -> None:
+    rows = [row(POPULARITY, "Precision", 5, 0.1, 0.0), row(FREQUENCY, "PCC", 5, 0.2, 0.0)]
+    assert pictures.trade_off("key", rows, Column("Precision", 5)) is None
+
+
+def test_long_names_of_groups_are_broken_between_words() -> None:
+    line = charts.Line("a", [0, 1], [0.1, 0.2])
+    (axes,) = charts.line_chart([line], charts.Names("x", "y"), ["50-100%", "never sold before"]).axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["50-100%", "never sold\nbefore"]

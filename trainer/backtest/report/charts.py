@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -26,7 +27,7 @@ _LABEL_GAP = 13.0
 _ROOM_FOR_NAMES = 1.45
 _ROOM_AT_ENDS = 0.22
 _MARKERS_PER_LINE = 12
-_MOST_LEVEL_LETTERS = 45
+_GROUP_WIDTH = 10
 _LEGEND: dict[str, Any] = {
     "loc": "outside lower center",
     "frameon": False,
@@ -110,8 +111,8 @@ def line_chart(lines: Sequence[Line], names: Names, groups: Sequence[str] = ()) 
     with _axes(_PLOT_HEIGHT, n_series=len(lines)) as axes:
         _draw(axes, lines, names)
         if groups:
-            tilt = 30 if sum(map(len, groups)) > _MOST_LEVEL_LETTERS else 0
-            axes.set_xticks(range(len(groups)), groups, rotation=tilt, ha="right" if tilt else "center")
+            labels = ["\n".join(wrap(group, _GROUP_WIDTH, break_on_hyphens=False)) for group in groups]
+            axes.set_xticks(range(len(groups)), labels)
         axes.set_ylim(bottom=0.0)
         return _figure_of(axes)
 

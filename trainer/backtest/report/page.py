@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from trainer.backtest.report import palette, pictures, wording
 from trainer.backtest.report.pictures import Picture
-from trainer.backtest.report.tables import Column, Mark, Table, headline, overview, ranked, tables
+from trainer.backtest.report.tables import Mark, Table, headline, overview, ranked, tables
 from trainer.backtest.results import Asked, Backtest, By, Curve, Failure, Point, Row
 
 
@@ -96,8 +96,7 @@ class _Contents:
 
     def _pictures(self, key: str, asked: Asked, best_first: Sequence[Row]) -> list[Picture]:
         rows = [row for row in self._backtest.rows if row.question == asked.name]
-        k = asked.headline[1]
-        trade_off = pictures.trade_off(key, rows, Column("Precision", k), Column("PCC", k))
+        trade_off = pictures.trade_off(key, rows, headline(asked))
         always = [pictures.comparison(key, best_first, headline(asked)), pictures.time_taken(key, best_first)]
         return [*always, trade_off] if trade_off else always
 

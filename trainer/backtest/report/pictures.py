@@ -87,8 +87,14 @@ def time_taken(key: str, best_first: Sequence[Row]) -> Picture:
     return Picture(title, svg, "In the same order; a step of the axis is ten times the time.")
 
 
-def trade_off(key: str, rows: Iterable[Row], precision: Column, pcc: Column) -> Picture | None:
-    """Precision against Product Converted Coverage; None unless at least two models have both."""
+def trade_off(key: str, rows: Sequence[Row], of_question: Column) -> Picture | None:
+    """Precision against Product Converted Coverage; None unless at least two models have both.
+
+    Where one item alone is right there is no precision, and the question's own metric stands in for it.
+    """
+    precision, pcc = Column("Precision", of_question.k), Column("PCC", of_question.k)
+    if not any(_is(row, precision) for row in rows):
+        precision = of_question
     x, y = ({row.model: row.value for row in rows if _is(row, column)} for column in (pcc, precision))
     both = [model for model in y if model in x]
     if len(both) < 2:
