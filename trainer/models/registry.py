@@ -39,6 +39,18 @@ class Entry(NamedTuple):
 
 ENTRIES: dict[str, Entry] = {
     "popularity": Entry("popularity:Popularity"),
+    "recent-popularity": Entry("recent_popularity:RecentPopularity"),
+    "own-frequency": Entry("own_frequency:OwnFrequency"),
+    "own-recency": Entry("own_frequency:OwnRecency"),
+    "item-to-item": Entry("item_to_item:ItemToItem"),
+    "markov": Entry("markov:Markov"),
+    "tifu-knn": Entry("tifu_knn:TifuKnn"),
+    "ease": Entry("ease:Ease", quick={"penalty": (5,)}),
+    "als": Entry("als:Als", quick={"settings": [(128, 2, 1)]}, is_seeded=True),
+    "bpr": Entry("bpr:Bpr", quick={"settings": [(128, 0.05, 0.0003, 20)]}, is_seeded=True),
+    "matrix-factorization": Entry(
+        "matrix_factorization:MatrixFactorization", quick={"n_factors": 32, "epochs": 5}, is_seeded=True
+    ),
 }
 """In the order in which tables show them: rules first, the champion last."""
 
