@@ -86,6 +86,13 @@ class Bar:
 @click.option("--until", metavar="DATE", help="First day after those that are asked about.")
 @click.option("--open-order-again", is_flag=True, help="What lies in the open order may be recommended again.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    show_default=True,
+    help="Models that are fit and asked at a time; each process holds the data.",
+)
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Folder for the report.")
 @pass_settings
 def backtest(
@@ -107,7 +114,7 @@ def backtest(
     effort = Effort.QUICK if quick else Effort.FULL
     names = selected("question", questions, QUESTIONS) or (IN_QUICK if quick else tuple(QUESTIONS))
     chosen = selected("model", models, registry.ENTRIES) or registry.names(effort)
-    with _threads(settings.trainer.threads, chosen), _bar() as bar:
+    with _threads(settings.trainer.threads, chosen if choices["processes"] == 1 else ()), _bar() as bar:
         lines = _lines(data, columns, choices, settings, bar)
         request = Request(
             lines.customers.data,
@@ -115,6 +122,7 @@ def backtest(
             [QUESTIONS[name] for name in names],
             {name: partial(registry.create, name, effort, choices["seed"]) for name in chosen},
             effort,
+            choices["processes"],
         )
         found = run(request, bar)
     out.print(terminal.render(found))
@@ -181,7 +189,7 @@ def _bar() -> Iterator[Bar]:
 
 @contextlib.contextmanager
 def _threads(n: int, models: Iterable[str]) -> Iterator[None]:
-    """So many cores for whatever these models compute with."""
+    """So many cores for whatever is computed, by these models here or in processes that are started."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(variable, str(n))
     _load(models)

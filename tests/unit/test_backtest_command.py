@@ -31,7 +31,7 @@ def file(tmp_path: Path) -> str:
 
 
 def nextup(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["backtest", *arguments])
+    return CliRunner().invoke(main, ["backtest", "--processes", "1", *arguments])
 
 
 def test_what_was_found_is_printed_and_written_to_the_folder(file: str, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from trainer.backtest.results import Asked, Curve, Failure, Row, Training
 from trainer.errors import TrainerError
@@ -22,6 +23,14 @@ class Findings:
     curves: list[Curve] = field(default_factory=list)
     trainings: list[Training] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+
+    def add(self, others: Self) -> None:
+        """All that was found beside."""
+        self.asked += others.asked
+        self.rows += others.rows
+        self.curves += others.curves
+        self.trainings += others.trainings
+        self.failures += others.failures
 
     @contextmanager
     def failing(self, model: str, questions: Iterable[str]) -> Iterator[None]:
