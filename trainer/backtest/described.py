@@ -1,5 +1,7 @@
 """What a report says about a question, a split and the software, in plain values."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 
@@ -52,7 +54,14 @@ def split(held_out: HeldOut) -> Split:
 
 
 def versions() -> tuple[tuple[str, str], ...]:
-    return tuple((library, metadata.version(library)) for library in LIBRARIES)
+    """Of the libraries that are there; a model whose library is missing is told among the failures."""
+    return tuple(_versions())
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for library in LIBRARIES:
+        with suppress(metadata.PackageNotFoundError):
+            yield library, metadata.version(library)
 
 
 def _moment(at: int, timed: bool) -> str:
