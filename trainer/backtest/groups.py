@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.features import FIRST_ITEM, Int64s
+from serving.features import FIRST_ITEM, PADDING, Int32s, Int64s
 from trainer.backtest import bootstrap, metrics
 from trainer.backtest.answers import Answers
 from trainer.backtest.held_out import DAY_S
@@ -14,14 +14,14 @@ from trainer.backtest.metrics import Values
 from trainer.backtest.questions.question import Kind, Walk
 from trainer.backtest.ranking import PopularityOrder
 from trainer.backtest.results import By, Point
-from trainer.purchases import Moments
+from trainer.purchases import Float32s, Moments
 
 K = 5
 """Length of the lists that the curves tell about."""
 ORDERS = (0, 1, 2, 4, 8, 16)
 DAYS = (0, 1, 7, 30, 90, 180)
 PERCENT_OF_CATALOGUE = (0, 1, 5, 20, 50)
-DECILES = np.linspace(0, 1, 11)
+PERCENT_SURE = (0, 1, 2, 5, 10, 20, 30, 50, 70, 90)
 
 
 class Groups(NamedTuple):
@@ -67,7 +67,7 @@ def curves(kind: Kind, walk: Walk, groups: tuple[Groups, ...], given: Answers, s
         for one in groups
     ]
     if given.probabilities is not None:
-        by_probability = _by_probability(walk.user, given.probabilities.astype(np.float64))
+        by_probability = _by_probability(walk.user, given.lists, given.probabilities)
         found.append(Curve(By.CALIBRATION, "share that came true", _points(by_probability, hits.ravel(), seed)))
     return tuple(curve for curve in found if curve.points)
 
@@ -114,20 +114,26 @@ def _by_item_popularity(walk: Walk) -> Groups:
     order = PopularityOrder.of(np.bincount(past.item, minlength=past.vocabulary_size))
     known = item < past.vocabulary_size
     percent = 100 * order.place[np.where(known, item, FIRST_ITEM)] / past.n_items
-    bounds = [*PERCENT_OF_CATALOGUE, 100]
-    labels = [f"{low}-{high}%" for low, high in pairwise(bounds)]
+    labels = _percents(PERCENT_OF_CATALOGUE)
     group = np.where(known, _group(percent, PERCENT_OF_CATALOGUE), len(labels))
     x = np.where(known, percent, 100.0)
     return Groups(By.ITEM_POPULARITY, (*labels, "never sold before"), group, x, walk.user[walk.truths.row])
 
 
-def _by_probability(user: Int64s, probabilities: Values) -> Groups:
-    """Everything listed, in ten groups of equal size."""
-    x = probabilities.ravel()
-    bounds = np.unique(np.quantile(x, DECILES))
-    group = np.clip(np.searchsorted(bounds, x, side="right") - 1, 0, max(len(bounds) - 2, 0))
-    labels = tuple(f"{low:.1%}-{high:.1%}" for low, high in pairwise(bounds))
-    return Groups(By.CALIBRATION, labels or (f"{bounds[0]:.1%}",), group, x, np.repeat(user, probabilities.shape[1]))
+def _by_probability(user: Int64s, lists: Int32s, probabilities: Float32s) -> Groups:
+    """Everything listed; the empty places of short lists belong to no group."""
+    percent = 100 * probabilities.ravel().astype(np.float64)
+    group = np.where(lists.ravel() == PADDING, -1, _group(percent, PERCENT_SURE))
+    return Groups(By.CALIBRATION, _percents(PERCENT_SURE), group, percent / 100, np.repeat(user, lists.shape[1]))
+
+
+def _percents(lower: tuple[int, ...]) -> tuple[str, ...]:
+    """Stretches up to the whole.
+
+    >>> _percents((0, 1, 5))
+    ('0-1%', '1-5%', '5-100%')
+    """
+    return tuple(f"{low}-{high}%" for low, high in pairwise((*lower, 100)))
 
 
 def _group(x: NDArray[np.floating] | Int64s, lower: tuple[int, ...]) -> Int64s:
