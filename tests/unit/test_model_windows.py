@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from serving.features import PADDING
-from tests.shops import markov
-from trainer.models.windows import NOWHERE, from_newest, from_oldest, known, looked_up, newest, next_lines, one_before
+from trainer.models.windows import NOWHERE, from_newest, from_oldest, known, looked_up, newest
 
 START, END = np.array([3, 8, 8]), np.array([8, 8, 9])
 
@@ -25,19 +24,9 @@ def test_the_window_that_is_not_full_is_the_oldest_or_the_newest() -> None:
     assert from_oldest(START, END, 3).tolist() == [[3, 4, 5], [6, 7, -1], [8, -1, -1]]
 
 
-def test_no_users_first_line_is_to_be_predicted() -> None:
-    purchases = markov(n_users=4, n_items=60, n_lines=5).purchases
-    places = next_lines(purchases, 3)
-    is_line = places != NOWHERE
-    rank = purchases.by_user.rank[purchases.by_user.line[places[is_line]]]
-    assert sorted(rank.tolist()) == sorted([1, 2, 3, 4] * 4)
-
-
 def test_what_is_nowhere_is_padding() -> None:
     places = np.array([[NOWHERE, 0, 2]])
     assert looked_up(np.array([7, 8, 9], np.int32), places).tolist() == [[PADDING, 7, 9]]
-    assert one_before(places[:, 2:]).tolist() == [[1]]
-    assert one_before(places[:, :1]).tolist() == [[NOWHERE]]
 
 
 def test_items_beyond_the_vocabulary_are_replaced() -> None:

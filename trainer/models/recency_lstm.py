@@ -9,7 +9,8 @@ does not see padding. Recency is counted from the moment at which the model is a
 end of the past, for all positions of a sequence.
 
 What is different here: the article learns from one sequence per user, here the whole history is cut into
-sequences of 20, of which no two share a target. The article's sizes, dropout and rate are chosen by Hyperband and not
+sequences of 20, of which no two share a position; at the grain of orders, each position is to say an item of the
+next order (see `next_lines`). The article's sizes, dropout and rate are chosen by Hyperband and not
 published; the defaults here are what a minute allows.
 """
 
@@ -20,8 +21,9 @@ from keras import layers
 from serving.features import PADDING, RECENCY_BUCKETS, Int32s, Int64s, recency_buckets
 from trainer.models.keras_training import Arrays, all_items, answered, compiled, learn, next_item_loss, seeded
 from trainer.models.model import Frozen, Grain, LossCurve
+from trainer.models.next_lines import NextLines
 from trainer.models.schedule import Schedule
-from trainer.models.windows import known, looked_up, newest, next_lines, one_before
+from trainer.models.windows import known, looked_up, newest
 from trainer.progress import Progress
 from trainer.purchases import Float32s, Moments, Purchases
 
@@ -31,7 +33,7 @@ SCHEDULE = Schedule()
 
 
 class RecencyLSTM:
-    """Reads the newest items of the user; the same at both grains.
+    """Reads the newest items of the user.
 
     with_recency, with_attention: the article's second and third step. units, width: sizes of the state and of the
     item embeddings; length: items that are read.
@@ -64,7 +66,7 @@ class RecencyLSTM:
     def fit(self, past: Purchases, grain: Grain, progress: Progress) -> "RecencyLSTMRanker":
         seeded(self._seed)
         network = self.network(past)
-        examples = Sequences(past, self._length)
+        examples = Sequences(past, grain, self._length, self._seed)
         loss_curve = learn(network, next_item_loss(), examples, self._schedule, self._seed, progress, self.name)
         return RecencyLSTMRanker(network, self._length, past.vocabulary_size, loss_curve)
 
@@ -82,31 +84,30 @@ class RecencyLSTM:
             found = layers.Attention(use_scale=True)([state, state], use_causal_mask=True)
             state = layers.Concatenate()([state, found])
         logits = all_items(past)(layers.Dropout(self._dropout)(state))
-        return keras.Model([item, recency], logits)
+        return keras.Model({"item": item, "recency": recency}, logits)
 
 
 class Sequences:
-    """The histories of a past in sequences: the lines before each line, and the line."""
+    """The histories of a past in sequences: items and their recency, and what came after each."""
 
-    def __init__(self, past: Purchases, length: int) -> None:
+    def __init__(self, past: Purchases, grain: Grain, length: int, seed: int) -> None:
         line = past.by_user.line
-        self._target = next_lines(past, length)
+        self._next_lines = NextLines(past, grain, length, seed)
         self._item = past.item[line]
         self._recency = recency_buckets(past.at.max(initial=0) - past.at[line])
-        self.at = past.at[line[self._target[:, -1]]]
+        self.at = self._next_lines.at
 
     def batch(self, rows: Int64s) -> tuple[Arrays, Int32s]:
-        target = self._target[rows]
-        before = one_before(target)
-        inputs = {"item": looked_up(self._item, before), "recency": looked_up(self._recency, before)}
-        return inputs, looked_up(self._item, target)
+        read, said = self._next_lines.draw(rows)
+        inputs = {"item": looked_up(self._item, read), "recency": looked_up(self._recency, read)}
+        return inputs, looked_up(self._item, said)
 
 
 class RecencyLSTMRanker(Frozen):
     """Answers with what comes after the last position."""
 
     def __init__(self, network: keras.Model, length: int, vocabulary_size: int, loss_curve: LossCurve) -> None:
-        self._call = compiled(keras.Model(network.inputs, network.output[:, -1]))
+        self._call = compiled(keras.Model(network.input, network.output[:, -1]))
         self._length = length
         self._vocabulary_size = vocabulary_size
         self.loss_curve = loss_curve

@@ -72,7 +72,7 @@ class TransactionLSTM:
         seeded(self._seed)
         embedding = returning(past) if self._with_user else np.zeros(0, np.int32)
         encoder, head = self._network(past, n_users=int(embedding.max(initial=SOMEBODY)) + 1)
-        network = keras.Model(encoder.inputs, head(encoder.output))
+        network = keras.Model(encoder.input, head(encoder.output))
         examples = Orders(past, embedding, self._seed)
         loss_curve = learn(network, next_item_loss(), examples, self._schedule, self._seed, progress, self.name)
         return TransactionLSTMRanker(encoder, head, embedding, past.vocabulary_size, loss_curve)
@@ -80,10 +80,10 @@ class TransactionLSTM:
     def _network(self, past: Purchases, n_users: int) -> tuple[keras.Model, layers.Layer]:
         """From items (and users) [B, L] to states [B, L, units], and from states to logits."""
         item = keras.Input((None,), dtype="int32", name="item")
-        inputs, vectors = [item], layers.Embedding(past.vocabulary_size, self._width)(item)
+        inputs, vectors = {"item": item}, layers.Embedding(past.vocabulary_size, self._width)(item)
         if self._with_user:
             user = keras.Input((None,), dtype="int32", name="user")
-            inputs.append(user)
+            inputs["user"] = user
             vectors = layers.Concatenate()([vectors, layers.Embedding(n_users, self._width)(user)])
         state = layers.Dropout(self._dropout)(vectors)
         for _ in range(self._n_layers):

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from serving.features import PADDING, UNKNOWN, Int32s, Int64s
 from trainer.models.histories import runs
-from trainer.purchases import Purchases
 
 T = TypeVar("T", bound=np.generic)
 
@@ -52,18 +51,6 @@ def from_oldest(start: Int64s, end: Int64s, length: int) -> Int64s:
     run, number = _numbered(end - start, length)
     places = (start[run] + number * length)[:, None] + np.arange(length)
     return np.where(places < end[run][:, None], places, NOWHERE)
-
-
-def next_lines(past: Purchases, length: int) -> Int64s:
-    """Every line of a past but each user's first, as places in `past.by_user.line`: what is to be predicted from
-    the places before it. Windows are cut from the newest line on: [windows, length]."""
-    first = past.by_user.first
-    return from_newest(np.minimum(first[:-1] + 1, first[1:]), first[1:], length)
-
-
-def one_before(places: Int64s) -> Int64s:
-    """The places before these."""
-    return np.where(places == NOWHERE, NOWHERE, places - 1)
 
 
 def looked_up(values: NDArray[T], places: Int64s) -> NDArray[T]:
