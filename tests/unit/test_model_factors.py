@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from implicit.als import AlternatingLeastSquares
+from threadpoolctl import threadpool_limits
 
 from serving.features import FIRST_ITEM
 from tests import shops
@@ -61,7 +62,8 @@ def test_ease_solves_the_same_problem_as_least_squares_with_more_items() -> None
 def test_the_vector_of_a_user_is_solved_from_the_history_of_the_moment() -> None:
     past = purchases(Order(0, 0, (A, B)), Order(0, 1, (A,)))
     items = np.array([[0, 0], [0, 0], [1, 0.5], [0.2, 1]], np.float32)
-    model = AlternatingLeastSquares(factors=2, alpha=3, regularization=0.1, num_threads=1)
+    with threadpool_limits(1, "blas"):
+        model = AlternatingLeastSquares(factors=2, alpha=3, regularization=0.1, num_threads=1)
     model.item_factors = items
     confidence = np.array([1, 1, 3 * 2, 3 * 1])
     preference = np.array([0, 0, 1, 1])

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from implicit.als import AlternatingLeastSquares
+from threadpoolctl import threadpool_limits
 
 from trainer.models.histories import Histories, orders_by_user
 from trainer.models.model import Frozen, Grain
@@ -69,18 +70,25 @@ class AlsRanker(Frozen):
     def scores(self, moments: Moments) -> Float32s:
         items = self._model.item_factors
         bought = Histories.of(moments, len(items)).orders()
-        users = self._model.recalculate_user(np.arange(len(moments)), bought)
+        with _one_thread():
+            users = self._model.recalculate_user(np.arange(len(moments)), bought)
         return np.asarray(users @ items.T, np.float32)
 
 
 def _trained(past: Purchases, settings: Factors, seed: int) -> AlternatingLeastSquares:
-    model = AlternatingLeastSquares(
-        factors=settings.n_factors,
-        regularization=settings.penalty,
-        alpha=settings.alpha,
-        iterations=settings.iterations,
-        num_threads=1,
-        random_state=seed,
-    )
-    model.fit(orders_by_user(past), show_progress=False)
+    with _one_thread():
+        model = AlternatingLeastSquares(
+            factors=settings.n_factors,
+            regularization=settings.penalty,
+            alpha=settings.alpha,
+            iterations=settings.iterations,
+            num_threads=1,
+            random_state=seed,
+        )
+        model.fit(orders_by_user(past), show_progress=False)
     return model
+
+
+def _one_thread() -> threadpool_limits:
+    """Its many small products are slower on several threads of BLAS, and the library warns of more than one."""
+    return threadpool_limits(1, "blas")

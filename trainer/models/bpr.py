@@ -37,9 +37,8 @@ class Steps(NamedTuple):
 
 
 SETTINGS = (
-    Steps(128, learning_rate=0.02, penalty=0.0003, epochs=120),
-    Steps(128, learning_rate=0.05, penalty=0.002, epochs=60),
-    Steps(64, learning_rate=0.05, penalty=0.01, epochs=60),
+    Steps(128, learning_rate=0.05, penalty=0.0003, epochs=20),
+    Steps(128, learning_rate=0.02, penalty=0.0003, epochs=60),
 )
 
 

@@ -27,10 +27,10 @@ LINES = (
     LineSettings(half_life=120, smoothing=5, own=0),
 )
 ORDERS = (
-    OrderSettings(half_life=120, smoothing=5, own=0.1),
-    OrderSettings(half_life=365, smoothing=5, own=0.1),
     OrderSettings(half_life=120, smoothing=5, own=0.3),
-    OrderSettings(half_life=120, smoothing=5, own=0.03),
+    OrderSettings(half_life=365, smoothing=5, own=0.3),
+    OrderSettings(half_life=120, smoothing=5, own=0.1),
+    OrderSettings(half_life=120, smoothing=5, own=1.0),
 )
 
 
