@@ -27,7 +27,7 @@ class Factors(NamedTuple):
     """Settings of the model."""
 
     n_factors: int
-    """Length of the vectors."""
+    """Length of the vectors; no more than there are items."""
     alpha: float
     """How much surer one more order makes."""
     penalty: float
@@ -37,7 +37,7 @@ class Factors(NamedTuple):
 
 SETTINGS = (
     Factors(128, alpha=2, penalty=1),
-    Factors(64, alpha=1, penalty=0.01),
+    Factors(64, alpha=1, penalty=0.1),
     Factors(64, alpha=10, penalty=1),
 )
 
@@ -78,7 +78,7 @@ class AlsRanker(Frozen):
 def _trained(past: Purchases, settings: Factors, seed: int) -> AlternatingLeastSquares:
     with _one_thread():
         model = AlternatingLeastSquares(
-            factors=settings.n_factors,
+            factors=min(settings.n_factors, past.n_items),
             regularization=settings.penalty,
             alpha=settings.alpha,
             iterations=settings.iterations,
