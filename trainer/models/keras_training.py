@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import tensorflow
 from keras import ops
+from numpy.typing import NDArray
 
 from serving.features import FIRST_ITEM, PADDING, Int64s
 from trainer.models.model import LossCurve
@@ -31,6 +32,8 @@ HELD_OUT = 0.1
 """Share of the examples that early stopping looks at."""
 FEWEST_HELD_OUT = 10
 """Of fewer examples nothing can be told, and the epochs are not cut short."""
+EMBEDDING_SPREAD = 0.2
+"""Standard deviation of the numbers of an item's embedding before anything is learnt."""
 CELLS_AT_ONCE = 1 << 22
 """Scores that are computed in one piece: keeps them in a few ten megabytes."""
 
@@ -159,11 +162,42 @@ def next_item_loss() -> keras.losses.Loss:
 
 
 def all_items(past: Purchases) -> keras.layers.Layer:
-    """The layer from states to logits of all items. Its bias starts at the logarithm of their shares, so that
-    nothing has to be learnt to know what is popular."""
+    """The layer from states to logits of all items."""
+    return keras.layers.Dense(past.vocabulary_size, bias_initializer=starting_at(log_shares(past)))
+
+
+class ItemsByEmbedding(keras.layers.Layer):  # type: ignore[misc] # Keras has no types
+    """From states to logits of all items, by comparing them with the embeddings that the network reads: what it
+    knows about an item as a reason it then knows about it as an answer, and no time goes into learning it twice
+    (Press and Wolf 2017, "Using the output embedding to improve language models")."""
+
+    def __init__(self, embedding: keras.layers.Embedding, past: Purchases) -> None:
+        super().__init__()
+        self.supports_masking = True
+        self._embedding = embedding
+        self._projection = keras.layers.Dense(embedding.output_dim)
+        self._bias = self.add_weight(
+            name="bias", shape=(past.vocabulary_size,), initializer=starting_at(log_shares(past))
+        )
+
+    def call(self, states: Tensor) -> Tensor:
+        return ops.matmul(self._projection(states), ops.transpose(self._embedding.embeddings)) + self._bias
+
+
+def item_embedding(past: Purchases, width: int, mask_padding: bool = False) -> keras.layers.Embedding:
+    """Embeddings that are wide enough apart for an LSTM to tell them from each other at once."""
+    return keras.layers.Embedding(
+        past.vocabulary_size, width, keras.initializers.RandomNormal(stddev=EMBEDDING_SPREAD), mask_zero=mask_padding
+    )
+
+
+def log_shares(past: Purchases) -> NDArray[np.floating]:
+    """The logarithm of each item's share of all lines: where the bias of an item starts, so that nothing has to be
+    learnt to know what is popular: [V]."""
     share = (np.bincount(past.item, minlength=past.vocabulary_size) + 1) / (len(past) + past.vocabulary_size)
     share[:FIRST_ITEM] = share.min()
-    return keras.layers.Dense(past.vocabulary_size, bias_initializer=starting_at(np.log(share)))
+    logarithms: NDArray[np.floating] = np.log(share)
+    return logarithms
 
 
 def starting_at(values: Any) -> Any:

@@ -19,7 +19,16 @@ import numpy as np
 from keras import layers
 
 from serving.features import PADDING, RECENCY_BUCKETS, Int32s, Int64s, recency_buckets
-from trainer.models.keras_training import Arrays, all_items, answered, compiled, learn, next_item_loss, seeded
+from trainer.models.keras_training import (
+    Arrays,
+    ItemsByEmbedding,
+    answered,
+    compiled,
+    item_embedding,
+    learn,
+    next_item_loss,
+    seeded,
+)
 from trainer.models.model import Frozen, Grain, LossCurve
 from trainer.models.next_lines import NextLines
 from trainer.models.schedule import Schedule
@@ -29,7 +38,7 @@ from trainer.purchases import Float32s, Moments, Purchases
 
 LENGTH = 20
 """Items in a sequence: four of five users of the article had no more."""
-SCHEDULE = Schedule()
+SCHEDULE = Schedule(steps=1_500, batch_size=32, learning_rate=3e-3, patience=3)
 
 
 class RecencyLSTM:
@@ -74,7 +83,8 @@ class RecencyLSTM:
         """From items and recency buckets [B, L] to logits [B, L, V]; what is padded has no influence."""
         item = keras.Input((None,), dtype="int32", name="item")
         recency = keras.Input((None,), dtype="int32", name="recency")
-        vectors = layers.Embedding(past.vocabulary_size, self._width, mask_zero=True)(item)
+        items = item_embedding(past, self._width, mask_padding=True)
+        vectors = items(item)
         if self._with_recency:
             buckets = layers.Embedding(RECENCY_BUCKETS + 1, self._recency_width, mask_zero=True)(recency)
             vectors = layers.Concatenate()([vectors, buckets])
@@ -83,7 +93,7 @@ class RecencyLSTM:
             # A position may look at what was known there, never ahead.
             found = layers.Attention(use_scale=True)([state, state], use_causal_mask=True)
             state = layers.Concatenate()([state, found])
-        logits = all_items(past)(layers.Dropout(self._dropout)(state))
+        logits = ItemsByEmbedding(items, past)(layers.Dropout(self._dropout)(state))
         return keras.Model({"item": item, "recency": recency}, logits)
 
 

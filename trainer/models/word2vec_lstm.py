@@ -41,7 +41,7 @@ FEWEST_OCCURRENCES = 5
 """Items that were bought less often get no vector."""
 IMPOSSIBLE = -1e4
 """Added to the logits of items that are never predicted."""
-SCHEDULE = Schedule()
+SCHEDULE = Schedule(steps=1_000)
 
 
 class Word2VecLSTM:
