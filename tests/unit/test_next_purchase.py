@@ -55,7 +55,7 @@ def test_it_learns_what_is_due(shop: Shop, ranker: NextPurchaseRanker) -> None:
 def test_a_shop_without_times_is_learnt_from_as_well(shop: Shop) -> None:
     past, later = halves(without_times(shop).purchases)
     popular = np.tile(np.bincount(past.item, minlength=past.vocabulary_size), (len(later), 1)).astype(np.float32)
-    ranker = NextPurchase(SETTINGS).fit(past, Grain.ORDER, Silent())
+    ranker = NextPurchase(settings=SETTINGS).fit(past, Grain.ORDER, Silent())
     assert hit_rate(ranker.scores(later.moments), later) > hit_rate(popular, later)
 
 
@@ -79,4 +79,4 @@ def test_what_was_observed_counts_from_the_next_day_on(shop: Shop, ranker: NextP
 
 def test_single_lines_are_not_answered_yet(shop: Shop) -> None:
     with pytest.raises(NotImplementedError, match="next order"):
-        NextPurchase(SETTINGS).fit(shop.purchases, Grain.LINE, Silent())
+        NextPurchase(settings=SETTINGS).fit(shop.purchases, Grain.LINE, Silent())

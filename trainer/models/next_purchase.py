@@ -23,17 +23,19 @@ BATCH = 128
 
 
 class NextPurchase:
-    """`epochs` and the other settings are those of a release."""
+    """Learns as a release does. `epochs` is how often from each order; unless given, as often as helps on the
+    newest part of the past."""
 
     name = "next-purchase"
 
-    def __init__(self, settings: TrainerSettings | None = None, seed: int = 1) -> None:
+    def __init__(self, epochs: int | None = None, seed: int = 1, settings: TrainerSettings | None = None) -> None:
+        self._epochs = epochs
         self._settings = settings or TrainerSettings(seed=seed)
 
     def fit(self, past: Purchases, grain: Grain, progress: Progress) -> "NextPurchaseRanker":
         if grain is not Grain.ORDER:
             raise NotImplementedError(f"{self.name} answers the next order, not the next {grain}")
-        return NextPurchaseRanker(learn(past, self._settings, progress))
+        return NextPurchaseRanker(learn(past, self._settings, progress, self._epochs))
 
 
 class NextPurchaseRanker:
