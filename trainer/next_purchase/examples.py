@@ -6,12 +6,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.features import DAY_S, PADDING, Int32s, Int64s, LineColumns, ModelInputs, Questions, model_inputs
+from serving.features import DAY_S, PADDING, UNKNOWN, Int32s, Int64s, LineColumns, ModelInputs, Questions, model_inputs
 from trainer.purchases import Moments, Purchases
 
 MAX_TARGETS = 128
 """Most different items of one order that the model is asked for; a larger order's others are left out."""
-_DAYS_BETWEEN_UNTIMED_ORDERS = 7
+_UNTIMED_GAP_S = 7 * DAY_S
+"""Where nothing is known of times, an order comes so long after the one before."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,6 @@ def visible_lines(purchases: Purchases) -> LineColumns:
     return LineColumns(purchases.item[line], at, number, purchases.quantity[line])
 
 
-_UNTIMED_GAP_S = _DAYS_BETWEEN_UNTIMED_ORDERS * DAY_S
-
-
 def inputs_of(lines: LineColumns, moments: Moments, vocabulary_size: int) -> ModelInputs:
     """The model's inputs at these moments; `lines` are those of `visible_lines`."""
     starts, open_from, ends = moments.spans
@@ -73,7 +71,7 @@ def inputs_of(lines: LineColumns, moments: Moments, vocabulary_size: int) -> Mod
         as_of = lines.bought_at[np.maximum(ends - 1, 0)] + _UNTIMED_GAP_S
     inputs = model_inputs(lines, Questions(starts, ends, as_of, open_from))
     # An item that the model was not fit on is as unknown to it as it would be to a vocabulary.
-    inputs["item_index"] = np.where(inputs["item_index"] < vocabulary_size, inputs["item_index"], 1)
+    inputs["item_index"] = np.where(inputs["item_index"] < vocabulary_size, inputs["item_index"], UNKNOWN)
     return inputs
 
 
