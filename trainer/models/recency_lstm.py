@@ -23,6 +23,7 @@ from trainer.models.keras_training import (
     Arrays,
     ItemsByEmbedding,
     answered,
+    at_the_end,
     compiled,
     item_embedding,
     learn,
@@ -117,7 +118,7 @@ class RecencyLSTMRanker(Frozen):
     """Answers with what comes after the last position."""
 
     def __init__(self, network: keras.Model, length: int, vocabulary_size: int, loss_curve: LossCurve) -> None:
-        self._call = compiled(keras.Model(network.input, network.output[:, -1]))
+        self._call = compiled(at_the_end(network))
         self._length = length
         self._vocabulary_size = vocabulary_size
         self.loss_curve = loss_curve
