@@ -10,8 +10,8 @@ end of the past, for all positions of a sequence.
 
 What is different here: the article learns from one sequence per user, here the whole history is cut into
 sequences of 20, of which no two share a position; at the grain of orders, each position is to say an item of the
-next order (see `next_lines`). The article's sizes, dropout and rate are chosen by Hyperband and not
-published; the defaults here are what a minute allows.
+next order (see `next_lines`). The answer is found by comparing with the item embeddings. The article's sizes,
+dropout and rate are chosen by Hyperband and not published; the defaults here are what a minute allows.
 """
 
 import keras
