@@ -7,7 +7,7 @@ import pytest
 from serving.features import FIRST_ITEM, PADDING, Int64s
 from tests.shops import markov
 from tests.tiny import DAY, Order, purchases
-from trainer.models.keras_training import next_item_loss, seeded
+from trainer.models.keras_training import at_the_end, next_item_loss, seeded
 from trainer.models.model import Grain, LossCurve
 from trainer.models.popularity import Popularity
 from trainer.models.recency_lstm import RecencyLSTM, RecencyLSTMRanker, Sequences
@@ -24,7 +24,7 @@ def bought_on(days: list[int]) -> Purchases:
     return purchases(*(Order(0, day, (FIRST_ITEM + number,)) for number, day in enumerate(days)))
 
 
-def at_the_end(past: Purchases, rows: Int64s) -> Moments:
+def when_all_is_over(past: Purchases, rows: Int64s) -> Moments:
     """What these users are asked once everything has happened."""
     n = np.full(len(rows), len(past))
     return Moments(past, rows.astype(np.int32), n, np.full(len(rows), past.at.max() + DAY), n)
@@ -55,7 +55,9 @@ def test_padding_has_no_influence(recency: bool, attention: bool) -> None:
     past = markov(n_users=10, n_items=80, n_lines=10).purchases
     network = untrained(past, recency, attention)
     scores = [
-        RecencyLSTMRanker(network, length, past.vocabulary_size, LossCurve(())).scores(at_the_end(past, np.arange(10)))
+        RecencyLSTMRanker(network, length, past.vocabulary_size, LossCurve(())).scores(
+            when_all_is_over(past, np.arange(10))
+        )
         for length in (10, 25)
     ]
     assert scores[0] == pytest.approx(scores[1], abs=1e-5)
@@ -73,6 +75,13 @@ def test_no_position_looks_ahead(recency: bool, attention: bool) -> None:
     assert np.abs(one[3] - other[3]).max() > 1e-4
 
 
+@VERSIONS
+def test_the_last_position_is_answered_as_among_all_others(recency: bool, attention: bool) -> None:
+    network = untrained(markov(n_users=10, n_items=80, n_lines=10).purchases, recency, attention)
+    inputs = {"item": np.array([[0, 5, 6], [7, 8, 9]], np.int32), "recency": np.array([[0, 9, 1], [3, 2, 1]], np.int32)}
+    assert at_the_end(network)(inputs).numpy() == pytest.approx(network(inputs).numpy()[:, -1], abs=1e-6)
+
+
 def test_the_loss_does_not_see_padding() -> None:
     """A target that is padding changes nothing, whatever the network says there."""
     target = np.array([[PADDING, 2, 3]])
@@ -87,7 +96,7 @@ def test_the_loss_does_not_see_padding() -> None:
 def test_nobody_knows_more_of_a_newcomer_than_what_is_popular() -> None:
     past = markov(n_users=30, n_items=80, n_lines=10).purchases
     ranker = RecencyLSTM(units=8, width=8, schedule=Schedule(steps=2)).fit(past, Grain.ORDER, Silent())
-    scores = ranker.scores(at_the_end(past, np.array([past.n_users, past.n_users + 5])))
+    scores = ranker.scores(when_all_is_over(past, np.array([past.n_users, past.n_users + 5])))
     assert np.isfinite(scores).all()
     assert np.array_equal(scores[0], scores[1])
 

@@ -11,6 +11,7 @@ from trainer.models.popularity import Popularity
 from trainer.models.schedule import Schedule
 from trainer.models.soft_split import Cost, DateBinConvolution, SoftSplit
 from trainer.models.soft_split_examples import (
+    BINS,
     Lines,
     Read,
     Splits,
@@ -113,6 +114,15 @@ def test_it_learns_what_each_user_buys_again(questions: Questions, learns_decay:
     popular = Popularity().fit(questions.known, Grain.ORDER, Silent())
     ranker = model.fit(questions.known, Grain.ORDER, Silent())
     assert accuracy(ranker, questions) > accuracy(popular, questions) + 0.3
+
+
+def test_a_decay_is_learnt_where_something_was_bought(questions: Questions) -> None:
+    """All 150 days lie within seven bins; of older ones nothing is known, and their weight stays as it began."""
+    model = SoftSplit(learns_decay=True, hidden=(8, 8), n_splits=2, days_after=14, schedule=Schedule(steps=20))
+    decay = model.fit(questions.known, Grain.ORDER, Silent()).learnt_decay()
+    assert decay.shape == (BINS,)
+    assert np.array_equal(decay[7:], np.ones(BINS - 7))
+    assert (np.abs(decay[:5] - 1) > 1e-4).all()
 
 
 def test_bought_items_come_last_where_they_are_to_be_left_out(questions: Questions) -> None:

@@ -205,6 +205,13 @@ def starting_at(values: Any) -> Any:
     return lambda shape, dtype=None: ops.reshape(ops.cast(values, dtype or "float32"), shape)
 
 
+def at_the_end(network: keras.Model) -> keras.Model:
+    """From the inputs of a network that ends in logits at every position [B, L, V] to those of the last one alone,
+    without the others' being computed: [B, V]."""
+    head = network.layers[-1]
+    return keras.Model(network.input, head(head.input[:, -1]))
+
+
 def compiled(network: keras.Model) -> Any:
     """The network as a function of arrays, for inference, which takes batches of any size."""
     return tensorflow.function(network, reduce_retracing=True)

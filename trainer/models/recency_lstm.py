@@ -10,8 +10,8 @@ end of the past, for all positions of a sequence.
 
 What is different here: the article learns from one sequence per user, here the whole history is cut into
 sequences of 20, of which no two share a position; at the grain of orders, each position is to say an item of the
-next order (see `next_lines`). The article's sizes, dropout and rate are chosen by Hyperband and not
-published; the defaults here are what a minute allows.
+next order (see `next_lines`). The answer is found by comparing with the item embeddings. The article's sizes,
+dropout and rate are chosen by Hyperband and not published; the defaults here are what a minute allows.
 """
 
 import keras
@@ -23,6 +23,7 @@ from trainer.models.keras_training import (
     Arrays,
     ItemsByEmbedding,
     answered,
+    at_the_end,
     compiled,
     item_embedding,
     learn,
@@ -118,7 +119,7 @@ class RecencyLSTMRanker(Frozen):
     """Answers with what comes after the last position."""
 
     def __init__(self, network: keras.Model, length: int, vocabulary_size: int, loss_curve: LossCurve) -> None:
-        self._call = compiled(keras.Model(network.input, network.output[:, -1]))
+        self._call = compiled(at_the_end(network))
         self._length = length
         self._vocabulary_size = vocabulary_size
         self.loss_curve = loss_curve

@@ -24,7 +24,16 @@ from gensim.models import Word2Vec
 from keras import layers
 
 from serving.features import FIRST_ITEM, PADDING, Int32s, Int64s
-from trainer.models.keras_training import Arrays, all_items, answered, compiled, learn, next_item_loss, seeded
+from trainer.models.keras_training import (
+    Arrays,
+    all_items,
+    answered,
+    at_the_end,
+    compiled,
+    learn,
+    next_item_loss,
+    seeded,
+)
 from trainer.models.model import Frozen, Grain, LossCurve
 from trainer.models.next_lines import NextLines
 from trainer.models.schedule import Schedule
@@ -138,7 +147,8 @@ class Word2VecLSTMRanker(Frozen):
     """Answers with what comes after the last position."""
 
     def __init__(self, network: keras.Model, added: Float32s, loss_curve: LossCurve) -> None:
-        self._call = compiled(keras.Model(network.input, network.output[:, -1] + added))
+        last = at_the_end(network)
+        self._call = compiled(keras.Model(last.input, last.output + added))
         self._vocabulary_size = len(added)
         self.loss_curve = loss_curve
 
