@@ -1,0 +1,121 @@
+"""The trained model at line grain, asked within open orders, and learning on as the stream goes on."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow
+from keras import ops
+
+from serving.features import FIRST_ITEM, PADDING, Float32s, Int32s, LineColumns
+from trainer.models.model import LossCurve
+from trainer.next_purchase.examples import visible_lines
+from trainer.next_purchase.facts import ItemFacts, day_length, newest_facts
+from trainer.next_purchase.followers import FollowerCounts, FollowerRows, FollowersByDay, known_items, previous_items
+from trainer.next_purchase.line_network import Asked, NextLineModel, Positions, Tensor, log_probabilities
+from trainer.next_purchase.line_training import (
+    Learner,
+    LineTraining,
+    OpenOrders,
+    batches,
+    popularity_at,
+    positions_per_batch,
+    signature,
+    tensors,
+)
+from trainer.next_purchase.open_orders import AskedWindows, asked_windows, windows
+from trainer.purchases import Moments, Purchases
+
+REPLAYED = 3000
+"""Newest windows of the fit that are learnt from again beside those of a new day, lest they be forgotten."""
+_TIMES = 2
+"""How often a new day is learnt from."""
+
+
+class LineRanker:
+    """Scores are logarithms of probabilities."""
+
+    def __init__(self, learnt: OpenOrders, learner: Learner, loss: tuple[float, ...], settings: LineTraining) -> None:
+        self.loss_curve = LossCurve(loss)
+        past, self._size = learnt.windows.purchases, learnt.vocabulary_size
+        self._learner, self._settings = learner, settings
+        self._replay = learnt.rows(slice(max(len(learnt) - REPLAYED, 0), None))
+        self._random = np.random.default_rng(settings.seed)
+        self._counts = FollowerCounts.of(past, self._size, day_length(past))
+        self._know(past, len(past))
+        self._lines: tuple[Purchases, LineColumns] | None = None
+        self._answer = None
+
+    @property
+    def model(self) -> NextLineModel:
+        return self._learner.model
+
+    def scores(self, moments: Moments) -> Float32s:
+        asked = asked_windows(moments, self._lines_of(moments.purchases))
+        scores = np.zeros((len(moments), self._size), np.float32)
+        for chosen in self._batches(asked):
+            scores[chosen] = self._scored(asked, chosen)
+        return scores
+
+    def probabilities(self, scores: Float32s) -> Float32s:
+        likely: Float32s = np.exp(scores)
+        return likely
+
+    def observe(self, purchases: Purchases, start: int, end: int) -> None:
+        """Learn from the new lines what they were, as they were asked for, then count them."""
+        known = purchases.before(end)
+        new = windows(known, start, end)
+        previous, item = (items(known, self._size)[start:end] for items in (previous_items, known_items))
+        of_line = np.concatenate([np.zeros(start, np.int32), previous])
+        self._learn(OpenOrders(new, self._facts, FollowersByDay(self._followers, of_line), self._size))
+        self._counts.add(previous, item, known.at[start:])
+        self._know(known, end)
+
+    def _know(self, purchases: Purchases, end: int) -> None:
+        """The tables as they are once the lines before a position have happened."""
+        at = int(purchases.at[end - 1]) + 1
+        self._facts = ItemFacts(np.array([at]), newest_facts(purchases, self._size, at)[None])
+        self._followers = self._counts.rows(np.arange(self._size, dtype=np.int32), at)
+
+    def _learn(self, day: OpenOrders) -> None:
+        replayed = self._replay.rows(self._random.integers(0, len(self._replay), _TIMES * len(day)))
+        steps = [batch for part in (*[day] * _TIMES, replayed) for batch in self._learnt(part)]
+        for number in self._random.permutation(len(steps)):
+            self._learner.learn(steps[number], self._settings.daily_learning_rate)
+
+    def _learnt(self, examples: OpenOrders) -> Iterator[OpenOrders]:
+        positions = positions_per_batch(self._settings, self._size)
+        for chosen in batches(examples.windows.length, positions, self._random):
+            yield examples.rows(chosen)
+
+    def _lines_of(self, purchases: Purchases) -> LineColumns:
+        if self._lines is None or self._lines[0] is not purchases:
+            self._lines = (purchases, visible_lines(purchases))
+        return self._lines[1]
+
+    def _batches(self, asked: AskedWindows) -> Iterator[np.ndarray]:
+        """Numbers of the moments that are asked together."""
+        by_window = np.argsort(asked.row, kind="stable")
+        ends = np.cumsum(np.bincount(asked.row))
+        for rows in batches(asked.windows.length, positions_per_batch(self._settings, self._size)):
+            yield np.concatenate([by_window[ends[row - 1] if row else 0 : ends[row]] for row in rows])
+
+    def _scored(self, asked: AskedWindows, chosen: np.ndarray) -> Float32s:
+        rows, row = np.unique(asked.row[chosen], return_inverse=True)
+        part = asked.windows.rows(rows)
+        opened = part.open(self._size)
+        newest = np.concatenate([np.full((len(rows), 1), PADDING), opened.item_index[:, :-1]], axis=1)
+        followers = FollowerRows(*(column[newest] for column in self._followers))
+        inputs = Asked(part.closed(self._size), opened, followers, popularity_at(self._facts, part.as_of))
+        at = Positions(row.astype(np.int32), asked.column[chosen].astype(np.int32))
+        scores: Float32s = self._graph(tensors(inputs), tensors(at)).numpy()
+        return scores
+
+    def _graph(self, inputs: Asked, at: Positions) -> Tensor:
+        if self._answer is None:
+            self._answer = tensorflow.function(self._asked, input_signature=signature(inputs, at))
+        return self._answer(inputs, at)
+
+    def _asked(self, inputs: Asked, at: Positions) -> Tensor:
+        model = self.model
+        states = tensorflow.gather_nd(model.read(inputs), ops.stack([at.row, at.column], axis=-1))
+        return log_probabilities(model.sources(states, inputs, at), model.place)
