@@ -1,7 +1,8 @@
 """The model's inputs: plain columns of what was bought, once for training, backtest and serving.
 
 A user's history is a run of bought lines, oldest first. The model sees at most its newest
-SEQUENCE_LENGTH lines, left padded, as four arrays of one shape:
+SEQUENCE_LENGTH lines, left padded, as four arrays of one shape. Of orders before the newest one it sees all
+lines or none, as the worker keeps them.
 
     item_index   what was bought              0 padding, 1 unknown to this model, items from 2
     days_ago     how long before the question 0 or more; 0 for padding
@@ -70,6 +71,7 @@ def model_inputs(lines: LineColumns, asked: Questions) -> ModelInputs:
     positions = asked.ends[:, None] + np.arange(-SEQUENCE_LENGTH, 0)
     present = positions >= asked.starts[:, None]
     positions[~present] = 0
+    present &= ~_of_cut_order(lines.order, positions, asked)
     columns = (
         lines.item_index[positions],
         # What lies ahead of the question, because clocks differ, was just now.
@@ -81,6 +83,15 @@ def model_inputs(lines: LineColumns, asked: Questions) -> ModelInputs:
         name: np.where(present, column, 0).astype(dtype)
         for (name, dtype), column in zip(INPUT_TYPES.items(), columns, strict=True)
     }
+
+
+def _of_cut_order(order: Int32s, positions: Int64s, asked: Questions) -> NDArray[np.bool_]:
+    """Lines of an order whose first lines no longer fit, unless it is the newest one: [B, SEQUENCE_LENGTH]."""
+    oldest = positions[:, 0]
+    is_cut = (asked.ends - asked.starts > SEQUENCE_LENGTH) & (order[oldest] == order[oldest - 1])
+    is_cut &= order[oldest] != order[asked.ends - 1]
+    cut: NDArray[np.bool_] = is_cut[:, None] & (order[positions] == order[oldest][:, None])
+    return cut
 
 
 def _orders_ago(order: Int32s, positions: Int64s, asked: Questions) -> Int32s:

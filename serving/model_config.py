@@ -10,9 +10,14 @@ server that restarts loads the same versions and no rollback is undone.
 
 import re
 from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from serving.candidates import OUTPUT_TYPES
 from serving.features import INPUT_TYPES, SEQUENCE_LENGTH
+
+DType: TypeAlias = np.dtype[Any]
 
 MAX_BATCH_SIZE = 256
 """Rows that Triton takes in one request."""
@@ -61,9 +66,9 @@ def render(file: str, name: str, versions: Sequence[int]) -> str:
         kind=kind,
         max_batch_size=MAX_BATCH_SIZE,
         versions=", ".join(map(str, versions)),
-        inputs=",\n".join(_tensor(key, _TRITON_TYPES[dtype.name], SEQUENCE_LENGTH) for key, dtype in INPUT_TYPES.items()),
-        outputs=",\n".join(_tensor(key, _TRITON_TYPES[dtype.name], ANY_SIZE) for key, dtype in OUTPUT_TYPES.items()),
-        warmup="\n".join(_warmup(key, _TRITON_TYPES[dtype.name]) for key, dtype in INPUT_TYPES.items()),
+        inputs=",\n".join(_tensor(key, dtype, SEQUENCE_LENGTH) for key, dtype in INPUT_TYPES.items()),
+        outputs=",\n".join(_tensor(key, dtype, ANY_SIZE) for key, dtype in OUTPUT_TYPES.items()),
+        warmup="\n".join(_warmup(key, dtype) for key, dtype in INPUT_TYPES.items()),
     )
 
 
@@ -73,10 +78,10 @@ def pinned_versions(text: str) -> tuple[int, ...]:
     return tuple(int(version) for version in found["versions"].split(",") if version.strip()) if found else ()
 
 
-def _tensor(name: str, dtype: str, size: int) -> str:
-    return f'  {{ name: "{name}" data_type: {dtype} dims: [{size}] }}'
+def _tensor(name: str, dtype: DType, size: int) -> str:
+    return f'  {{ name: "{name}" data_type: {_TRITON_TYPES[dtype.name]} dims: [{size}] }}'
 
 
-def _warmup(name: str, dtype: str) -> str:
-    value = f"{{ data_type: {dtype} dims: [{SEQUENCE_LENGTH}] zero_data: true }}"
+def _warmup(name: str, dtype: DType) -> str:
+    value = f"{{ data_type: {_TRITON_TYPES[dtype.name]} dims: [{SEQUENCE_LENGTH}] zero_data: true }}"
     return f'  inputs {{ key: "{name}" value: {value} }}'

@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from serving.candidates import OUTPUT_TYPES, Candidates, Float32s
-from serving.features import FIRST_ITEM, INPUT_NAMES, RECENCY_BUCKETS, SEQUENCE_LENGTH, ModelInputs
+from serving.candidates import OUTPUT_TYPES, Candidates
+from serving.features import FIRST_ITEM, INPUT_TYPES, SEQUENCE_LENGTH, Float32s, ModelInputs
 from serving.model_repository import Golden, Metadata, ModelRepository
 from serving.vocabulary import Vocabulary
 
@@ -41,12 +41,14 @@ def publish(
 
 def random_inputs(rows: int, n_items: int, seed: int = 1) -> ModelInputs:
     rng = np.random.default_rng(seed)
+    shape = (rows, SEQUENCE_LENGTH)
     values = (
-        rng.integers(FIRST_ITEM, n_items + FIRST_ITEM, (rows, SEQUENCE_LENGTH), dtype=np.int32),
-        rng.integers(1, RECENCY_BUCKETS, (rows, SEQUENCE_LENGTH), dtype=np.int32),
-        rng.integers(1, 17, (rows, SEQUENCE_LENGTH), dtype=np.int32),
+        rng.integers(FIRST_ITEM, n_items + FIRST_ITEM, shape),
+        rng.uniform(0, 365, shape),
+        rng.integers(1, 17, shape),
+        rng.integers(1, 100, shape),
     )
-    return dict(zip(INPUT_NAMES, values, strict=True))
+    return {name: value.astype(dtype) for (name, dtype), value in zip(INPUT_TYPES.items(), values, strict=True)}
 
 
 def answers(inputs: ModelInputs, n_items: int, shift: int = 0) -> Candidates:
@@ -67,27 +69,31 @@ def onnx_bytes(n_items: int, shift: int = 0) -> bytes:
         "steps": np.arange(K, dtype=np.int32)[None] + np.int32(shift),
         "n_items": np.array(n_items, np.int32),
         "first": np.array(FIRST_ITEM, np.int32),
-        "nothing": np.zeros((1, K), np.int32),
+        "nothing": np.zeros((1, K), np.float32),
         "scores": _scores(),
         "reason": np.array(SEQUENCE_LENGTH - 1, np.int32),
     }
     nodes = [
-        *(helper.make_node("Gather", [name, "last"], [f"newest_{name}"], axis=1) for name in INPUT_NAMES),
+        *(helper.make_node("Gather", [name, "last"], [f"newest_{name}"], axis=1) for name in INPUT_TYPES),
         helper.make_node("Add", ["newest_item_index", "steps"], ["further"]),
         helper.make_node("Mod", ["further", "n_items"], ["wrapped"]),
         helper.make_node("Add", ["wrapped", "first"], ["candidate"]),
         # A graph keeps only those inputs that it uses.
-        helper.make_node("Add", ["newest_recency_bucket", "newest_orders_ago"], ["unused"]),
+        helper.make_node("Cast", ["newest_orders_ago"], ["orders_as_float"], to=TensorProto.FLOAT),
+        helper.make_node("Sum", ["newest_days_ago", "orders_as_float", "newest_quantity"], ["unused"]),
         helper.make_node("Mul", ["unused", "nothing"], ["zeros"]),
-        helper.make_node("Add", ["zeros", "reason"], ["because"]),
-        helper.make_node("Cast", ["zeros"], ["zeros_as_float"], to=TensorProto.FLOAT),
-        helper.make_node("Add", ["zeros_as_float", "scores"], ["score"]),
+        helper.make_node("Cast", ["zeros"], ["integer_zeros"], to=TensorProto.INT32),
+        helper.make_node("Add", ["integer_zeros", "reason"], ["because"]),
+        helper.make_node("Add", ["zeros", "scores"], ["score"]),
     ]
     types = {"int32": TensorProto.INT32, "float32": TensorProto.FLOAT}
     graph = helper.make_graph(
         nodes,
         "small",
-        [helper.make_tensor_value_info(name, TensorProto.INT32, ["batch", SEQUENCE_LENGTH]) for name in INPUT_NAMES],
+        [
+            helper.make_tensor_value_info(name, types[dtype.name], ["batch", SEQUENCE_LENGTH])
+            for name, dtype in INPUT_TYPES.items()
+        ],
         [helper.make_tensor_value_info(name, types[dtype.name], ["batch", K]) for name, dtype in OUTPUT_TYPES.items()],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )

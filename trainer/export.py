@@ -8,10 +8,11 @@ import tensorflow
 import tf2onnx
 
 from serving.candidates import OUTPUT_TYPES, Candidates, difference
-from serving.features import INPUT_NAMES, SEQUENCE_LENGTH, ModelInputs
+from serving.features import INPUT_TYPES, SEQUENCE_LENGTH, ModelInputs
 from serving.model_repository import Golden
 from trainer.errors import ExportMismatch
-from trainer.lstm import NextPurchaseModel, Tensor
+from trainer.next_purchase.network import NextPurchaseModel
+from trainer.next_purchase.tensors import Tensor
 
 OPSET = 17
 """Known to every ONNX Runtime since 1.12."""
@@ -28,13 +29,15 @@ def export(model: NextPurchaseModel, golden_inputs: ModelInputs, k: int) -> Expo
     """The graph that answers k candidates; ExportMismatch where it does not answer as the model does."""
 
     @tensorflow.function  # type: ignore[untyped-decorator] # TensorFlow has no types
-    def answer(item_index: Tensor, recency_bucket: Tensor, orders_ago: Tensor) -> dict[str, Tensor]:
-        return model.candidates(dict(zip(INPUT_NAMES, (item_index, recency_bucket, orders_ago), strict=True)), k)
+    def answer(*inputs: Tensor) -> dict[str, Tensor]:
+        return model.candidates(dict(zip(INPUT_TYPES, inputs, strict=True)), k)
 
-    signature = [tensorflow.TensorSpec((None, SEQUENCE_LENGTH), tensorflow.int32, name=name) for name in INPUT_NAMES]
+    signature = [
+        tensorflow.TensorSpec((None, SEQUENCE_LENGTH), dtype, name=name) for name, dtype in INPUT_TYPES.items()
+    ]
     graph, _ = tf2onnx.convert.from_function(answer, input_signature=signature, opset=OPSET)
     onnx: bytes = graph.SerializeToString()
-    answers = answer(*(tensorflow.constant(golden_inputs[name]) for name in INPUT_NAMES))
+    answers = answer(*(tensorflow.constant(golden_inputs[name]) for name in INPUT_TYPES))
     golden = Golden(golden_inputs, Candidates(*(answers[name].numpy() for name in OUTPUT_TYPES)))
     check(onnx, golden)
     return Exported(onnx, golden)

@@ -1,19 +1,19 @@
-"""How good is the model, on days that it has not seen, and is it better than the simple rules?
+"""How good is a model, on days that it has not seen, and is it better than the simple rules?
 
 HitRate@k is the share of held-out orders with at least one item among the k best of the list that
 stood before it. NDCG@k rewards more of an order's items, and higher ranks. Ties between items are
 broken by popularity: with arbitrary ties the rules would look worse than they are.
 """
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.features import FIRST_ITEM, PADDING, Int32s, Int64s
-from trainer.lstm import NextPurchaseModel
-from trainer.purchase_history import PurchaseHistory
-from trainer.sequences import Examples
+from serving.features import DAY_S, FIRST_ITEM, PADDING, Int32s, Int64s
+from trainer.models.model import Ranker
+from trainer.next_purchase.examples import Examples, order_examples
+from trainer.purchases import Moments, Purchases
 
 K = 10
 BATCH = 128
@@ -21,19 +21,36 @@ BATCH = 128
 Metrics: TypeAlias = dict[str, float]
 
 
-def popularity(history: PurchaseHistory, before: float = np.inf) -> Int64s:
-    """In how many lines each item was bought before a moment (unix time): [V]."""
-    seen = history.lines.bought_at < before
-    return np.bincount(history.lines.item_index[seen], minlength=history.vocabulary.size).astype(np.int64)
+class Split(NamedTuple):
+    """Purchases before a moment, and the orders from it on of users who were known by then or had come since."""
+
+    past: Purchases
+    held_out: Examples
+    at: int
+    """The moment, unix time."""
 
 
-def measure(model: NextPurchaseModel, held_out: Examples, bought: Int64s) -> Metrics:
-    """The metrics of the model and of both rules; `bought` is the popularity before the held-out days: [V]."""
-    k = min(K, held_out.history.vocabulary.n_items)
+def split_by_time(purchases: Purchases, holdout_days: float) -> Split:
+    """Hold out the newest days; of a short log, at most its newest quarter."""
+    first, last = int(purchases.at[0]), int(purchases.at[-1])
+    at = int(last - min(holdout_days * DAY_S, (last - first) / 4))
+    position = purchases.position(at)
+    examples = order_examples(purchases)
+    return Split(purchases.before(position), examples.rows(examples.moments.before >= position), at)
+
+
+def measure(ranker: Ranker, split: Split) -> Metrics:
+    """The metrics of a model that was fit on the past, asked as the stream asks (right after the order before)
+    and again on the visit, and those of both rules."""
+    held_out, bought = split.held_out, popularity(split.past)
+    k = min(K, split.past.n_items)
+    right_after = held_out.asked(np.zeros(len(held_out)))
+    # On the visit last: what a ranker has observed by then, it must not have known before.
     ranked = {
-        "": by_model(model, held_out, k),
         "own_frequency_": by_own_frequency(held_out, bought, k),
-        "popularity_": by_popularity(held_out, bought, k),
+        "popularity_": np.repeat(_top(bought[None].astype(float), k), len(held_out), axis=0),
+        "": by_ranker(ranker, right_after, k, len(split.past)),
+        "on_the_visit_": by_ranker(ranker, held_out.moments, k, len(split.past)),
     }
     metrics = {"held_out_orders": float(len(held_out))}
     for rule, top in ranked.items():
@@ -43,25 +60,29 @@ def measure(model: NextPurchaseModel, held_out: Examples, bought: Int64s) -> Met
     return metrics
 
 
-def by_model(model: NextPurchaseModel, examples: Examples, k: int) -> Int32s:
-    """The model's k best items for each example: [n, k]."""
-    batches = (examples.rows(slice(start, start + BATCH)) for start in range(0, len(examples), BATCH))
-    return np.concatenate([_top(np.asarray(model.predict_on_batch(batch.inputs())), k) for batch in batches])
+def popularity(past: Purchases) -> Int64s:
+    """In how many lines each item was bought: [V]."""
+    return np.bincount(past.item, minlength=past.vocabulary_size)
 
 
-def by_popularity(examples: Examples, bought: Int64s, k: int) -> Int32s:
-    """The same k items for everyone: [n, k]."""
-    return np.repeat(_top(bought[None].astype(float), k), len(examples), axis=0)
+def by_ranker(ranker: Ranker, moments: Moments, k: int, observed: int) -> Int32s:
+    """The model's k best items at each moment, [n, k]; between two batches it observes what has happened."""
+    best = []
+    for start in range(0, len(moments), BATCH):
+        batch = moments.rows(slice(start, start + BATCH))
+        until = max(observed, int(batch.before[0]))
+        ranker.observe(moments.purchases, observed, until)
+        observed = until
+        best.append(_top(ranker.scores(batch), k))
+    return np.concatenate(best)
 
 
 def by_own_frequency(examples: Examples, bought: Int64s, k: int) -> Int32s:
     """What the user bought most often in the whole history, then what everyone did: [n, k]."""
-    items = examples.history.lines.item_index
+    item, size = examples.moments.purchases.item, len(bought)
     tie_break = bought / (bought.max() + 1)
-    runs = zip(examples.starts, examples.ends, strict=True)
-    return np.concatenate(
-        [_top((np.bincount(items[start:end], minlength=len(bought)) + tie_break)[None], k) for start, end in runs]
-    )
+    counts = (np.bincount(item[examples.moments.history(row)], minlength=size)[:size] for row in range(len(examples)))
+    return np.concatenate([_top((own + tie_break)[None], k) for own in counts])
 
 
 def hit_rate(top: Int32s, targets: Int32s) -> float:

@@ -7,7 +7,7 @@ then `event_id`, which is the order that the worker keeps.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeAlias
 
@@ -20,6 +20,7 @@ from streams.contract.errors import InvalidEvent
 from streams.contract.messages import Purchase, Return, decode_event, user_key
 from streams.contract.reading import read_to_end
 from streams.contract.topics import PURCHASE_LOG
+from trainer.backtest.sources.numbering import Ids, SourceLines, numbered
 from trainer.errors import NotEnoughData
 from trainer.progress import Progress, counted
 from trainer.purchases import Purchases
@@ -60,7 +61,7 @@ class KeptOrder(NamedTuple):
 
     event_id: str
     bought_at: int
-    """Unix time, seconds."""
+    """Unix time, milliseconds: rounded as the worker rounds."""
     lines: list[KeptLine]
 
 
@@ -109,7 +110,7 @@ def kept_orders(events: Iterable[UserEvent]) -> list[KeptOrder]:
     for event in sorted(events, key=lambda event: (event.occurred_at, event.event_id)):
         if isinstance(event, Purchase):
             lines = [KeptLine(line.item_id, line.quantity, line.price) for line in event.items]
-            orders.append(KeptOrder(event.event_id, _seconds(event.occurred_at), lines))
+            orders.append(KeptOrder(event.event_id, round(event.occurred_at.timestamp() * 1000), lines))
         else:
             _take_back(orders, event)
     return [order for order in orders if order.lines]
@@ -136,24 +137,31 @@ def _take_from(order: KeptOrder, item_id: str, quantity: float) -> float:
     return quantity
 
 
-def _seconds(at: datetime) -> int:
-    """By way of the milliseconds that the worker keeps, so that both round alike."""
-    return round(at.timestamp() * 1000) // 1000
-
-
 def _columns(users: Mapping[str, list[KeptOrder]]) -> Purchases:
     """All users' orders in the order of time."""
-    orders = [(user_id, order) for user_id, kept in users.items() for order in kept]
-    # A stable sort: a user's orders of one second stay as they are.
-    orders.sort(key=lambda entry: entry[1].bought_at)
     rows = [
-        (user_id, line.item_id, order.bought_at, number, line.quantity, math.nan if line.price is None else line.price)
-        for number, (user_id, order) in enumerate(orders)
+        (user_id, line.item_id, order.bought_at, line.quantity, math.nan if line.price is None else line.price)
+        for user_id, orders in users.items()
+        for order in orders
         for line in order.lines
     ]
     if not rows:
         raise NotEnoughData("the purchase log holds no purchase; publish some first: nextup publish FILE")
-    user_id, item_id, at, number, quantity, price = zip(*rows, strict=True)
-    return from_columns(
-        user_id, item_id, np.array(at, np.int64), np.array(number, np.int32), np.array(quantity), np.array(price)
+    user_id, item_id, at, quantity, price = zip(*rows, strict=True)
+    sizes = [len(order.lines) for orders in users.values() for order in orders]
+    number = np.repeat(np.arange(len(sizes)), sizes)
+    return numbered(
+        SourceLines(
+            _ids(user_id),
+            _ids(item_id),
+            np.array(at) * 1_000,
+            number,
+            np.array(quantity, np.float32),
+            np.array(price, np.float32),
+        )
     )
+
+
+def _ids(texts: Sequence[str]) -> Ids:
+    distinct, code = np.unique(texts, return_inverse=True)
+    return Ids(code, distinct.tolist())

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from serving.candidates import K_CANDIDATES
-from serving.features import INPUT_NAMES, SEQUENCE_LENGTH, ModelInputs
+from serving.features import INPUT_TYPES, SEQUENCE_LENGTH, ModelInputs
 from serving.model_repository import Metadata, ModelRepository
 from serving.triton import TritonSettings
 from serving.triton_control import connected
@@ -15,14 +15,16 @@ from streams.contract.messages import ModelVersion
 from trainer import purchase_history
 from trainer.errors import NotEnoughData
 from trainer.export import export
-from trainer.holdout import Metrics, measure, popularity
-from trainer.lstm import NextPurchaseModel
+from trainer.holdout import Metrics, Split, measure, split_by_time
+from trainer.models.next_purchase import NextPurchaseRanker
+from trainer.next_purchase.examples import Examples, inputs_of, order_examples, visible_lines
+from trainer.next_purchase.network import NextPurchaseModel
+from trainer.next_purchase.training import learn
 from trainer.progress import Progress, timed_step
-from trainer.purchase_history import PurchaseHistory, n_orders
+from trainer.purchase_history import PurchaseHistory
 from trainer.release import Release, release
-from trainer.sequences import Examples, Split, examples, split_by_time
 from trainer.settings import TrainerSettings
-from trainer.training import steps, train
+from trainer.training import n_batches
 
 N_GOLDEN = 16
 
@@ -47,15 +49,17 @@ def run(
     with timed_step(progress, "reading the purchase log"):
         history = purchase_history.read(connection, progress)
     split = _split(history, settings)
-    with timed_step(progress, "learning without the newest days", steps(split.learn, settings)):
-        judged = train(split.learn, popularity(history, split.at), settings, progress)
+    with timed_step(progress, "learning without the newest days"):
+        judged = learn(split.past, settings, progress)
     with timed_step(progress, "measuring on the newest days"):
-        metrics = measure(judged, split.held_out, popularity(history, split.at))
+        metrics = measure(NextPurchaseRanker(judged), split)
         progress.noted(_told(metrics))
-    with timed_step(progress, "learning from all days", steps(split.all, settings)):
-        model = train(split.all, popularity(history), settings, progress)
+    purchases = history.purchases
+    steps = judged.epochs * n_batches(len(order_examples(purchases)), settings.batch_size)
+    with timed_step(progress, "learning from all days", steps):
+        model = learn(purchases, settings, progress, judged.epochs).model
     with timed_step(progress, "exporting"):
-        candidate = _candidate(name, model, split, metrics)
+        candidate = _candidate(name, model, history, golden_inputs(split.held_out), metrics)
     with timed_step(progress, "releasing"), connected(triton) as control:
         return release(candidate, ModelRepository(repository), control, connection)
 
@@ -67,29 +71,31 @@ def _split(history: PurchaseHistory, settings: TrainerSettings) -> Split:
             f"the purchase log holds {history.n_events:,} events; at least {settings.min_events:,} are needed "
             "(trainer.min_events)"
         )
-    split = split_by_time(examples(history), settings.holdout_days)
-    if not len(split.learn) or not len(split.held_out):
+    split = split_by_time(history.purchases, settings.holdout_days)
+    n_learnt, n_held_out = len(order_examples(split.past)), len(split.held_out)
+    if not n_learnt or not n_held_out:
         raise NotEnoughData(
-            f"the purchase log holds {len(split.learn):,} orders of returning customers before the newest days and "
-            f"{len(split.held_out):,} in them; both are needed, to learn from and to measure on"
+            f"the purchase log holds {n_learnt:,} orders of returning customers before the newest days and "
+            f"{n_held_out:,} in them; both are needed, to learn from and to measure on"
         )
     return split
 
 
-def _candidate(name: str, model: NextPurchaseModel, split: Split, metrics: Metrics) -> Release:
-    history = split.all.history
-    bought_at = history.lines.bought_at
-    k = min(K_CANDIDATES, history.vocabulary.n_items)
-    exported = export(model, golden_inputs(split.held_out), k)
+def _candidate(
+    name: str, model: NextPurchaseModel, history: PurchaseHistory, golden: ModelInputs, metrics: Metrics
+) -> Release:
+    bought_at, n_items = history.purchases.at, history.purchases.n_items
+    k = min(K_CANDIDATES, n_items)
+    exported = export(model, golden, k)
     metadata = Metadata(
         name=name,
         version=0,  # the release counts
         created_at=datetime.now(UTC),
-        trained_from=datetime.fromtimestamp(int(bought_at.min()), UTC),
-        trained_to=datetime.fromtimestamp(int(bought_at.max()), UTC),
+        trained_from=datetime.fromtimestamp(int(bought_at[0]), UTC),
+        trained_to=datetime.fromtimestamp(int(bought_at[-1]), UTC),
         n_events=history.n_events,
-        n_orders=n_orders(history),
-        n_items=history.vocabulary.n_items,
+        n_orders=history.n_orders,
+        n_items=n_items,
         k_candidates=k,
         metrics=metrics,
     )
@@ -99,12 +105,16 @@ def _candidate(name: str, model: NextPurchaseModel, split: Split, metrics: Metri
 def golden_inputs(held_out: Examples) -> ModelInputs:
     """Some real histories, an empty one, and one with numbers that no table holds: at most N_GOLDEN + 2 rows."""
     rows = np.linspace(0, len(held_out) - 1, num=min(N_GOLDEN, len(held_out))).astype(np.int64)
-    real = held_out.rows(rows).inputs()
-    empty = np.zeros((1, SEQUENCE_LENGTH), np.int32)
-    wild = np.tile(np.array([-1, 10**9], np.int32), (1, SEQUENCE_LENGTH // 2))
-    return {key: np.concatenate([real[key], empty, wild]) for key in INPUT_NAMES}
+    moments = held_out.rows(rows).moments
+    real = inputs_of(visible_lines(moments.purchases), moments, moments.purchases.vocabulary_size)
+    wild = np.tile([-1, 10**9], (1, SEQUENCE_LENGTH // 2))
+    return {
+        name: np.concatenate([real[name], np.zeros((1, SEQUENCE_LENGTH), dtype), wild.astype(dtype)])
+        for name, dtype in INPUT_TYPES.items()
+    }
 
 
 def _told(metrics: Metrics) -> str:
-    rules = {"model": "", "own frequency": "own_frequency_", "popularity": "popularity_"}
-    return "HR@5 " + ", ".join(f"{rule} {metrics[f'{key}hit_rate_at_5']:.3f}" for rule, key in rules.items())
+    rules = {"model": "", "on visit": "on_the_visit_", "own frequency": "own_frequency_", "popularity": "popularity_"}
+    hit_rates = (f"{rule} {metrics[f'{key}hit_rate_at_5']:.3f}" for rule, key in rules.items())
+    return "HR@5 " + ", ".join(hit_rates)

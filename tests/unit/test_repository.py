@@ -105,8 +105,8 @@ def test_a_vocabulary_that_was_cut_short_is_refused(repository: ModelRepository)
 
 def test_a_version_trained_on_other_features_is_refused_and_says_why(repository: ModelRepository) -> None:
     small_model.publish(repository, 1)
-    rewrite_metadata(repository, 1, features=Features(recency_buckets=7))
-    with pytest.raises(FeatureMismatch, match=r"recency_buckets=7.*train a new version"):
+    rewrite_metadata(repository, 1, features=Features(sequence_length=7, first_item=2))
+    with pytest.raises(FeatureMismatch, match=r"sequence_length=7.*train a new version"):
         repository.read(NAME, 1)
 
 

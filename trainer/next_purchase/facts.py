@@ -4,7 +4,9 @@ An example must not see the future, and neither its own order: it looks at the n
 day of its question. A released version carries its last table as a constant.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -12,6 +14,8 @@ from serving.features import DAY_S, Float32s, Int64s
 from trainer.purchases import Purchases
 
 WINDOWS_DAYS = (7.0, 30.0, 90.0, np.inf)
+ALL_TIME = len(WINDOWS_DAYS) - 1
+"""Where the logarithm of all of an item's lines stands."""
 N_FACTS = len(WINDOWS_DAYS) + 1
 """Logarithm of an item's lines in each window, and how often who had it bought it again."""
 MAX_VALUES = 64_000_000
@@ -31,55 +35,66 @@ class ItemFacts(NamedTuple):
     """[S, V, N_FACTS]"""
 
     def at(self, as_of: Int64s) -> Int64s:
-        """Number of the newest table made at or before each moment: [n]."""
+        """Number of the newest table made at or before each moment, or of the first: [n]."""
         return np.maximum(np.searchsorted(self.made_at, as_of, side="right") - 1, 0)
 
-
-def day_length(purchases: Purchases) -> float:
-    """Seconds; a shop without times is taken to have sold what it sold in a year."""
-    return DAY_S if purchases.is_timed else max(1.0, len(purchases) / _DAYS_PER_YEAR)
-
-
-def item_facts(purchases: Purchases, vocabulary_size: int) -> ItemFacts:
-    """The tables of the whole time, one per day or, where that were too many, as many as there is room for."""
-    made_at = _table_times(purchases, vocabulary_size)
-    again = _bought_again(purchases)
-    return ItemFacts(made_at, np.stack([_table(purchases, again, at, vocabulary_size) for at in made_at]))
+    def followed_by(self, at: int, table: Float32s) -> Self:
+        """The same tables, and one more that was made later; the oldest gives way where there are too many."""
+        first = 1 if len(self.made_at) >= MAX_TABLES else 0
+        return type(self)(np.append(self.made_at[first:], at), np.concatenate([self.tables[first:], table[None]]))
 
 
-def newest_facts(purchases: Purchases, vocabulary_size: int, at: int) -> Float32s:
-    """The table of one moment: [V, N_FACTS]."""
-    return _table(purchases, _bought_again(purchases), at, vocabulary_size)
+@dataclass(frozen=True)
+class Ledger:
+    """All purchases, and the items of which facts are wanted."""
 
+    purchases: Purchases
+    vocabulary_size: int
 
-def _table_times(purchases: Purchases, vocabulary_size: int) -> Int64s:
-    day = day_length(purchases)
-    first, last = int(purchases.at[0] // day), int(purchases.at[-1] // day) + 1
-    room = min(MAX_TABLES, max(2, MAX_VALUES // (vocabulary_size * N_FACTS)))
-    return np.ceil(np.unique(np.linspace(first, last, min(room, last - first + 1)).astype(np.int64)) * day).astype(np.int64)
+    @property
+    def day(self) -> float:
+        """In units of `purchases.at`; a shop without times is taken to have sold what it sold in a year."""
+        return DAY_S if self.purchases.is_timed else max(1.0, len(self.purchases) / _DAYS_PER_YEAR)
 
+    def day_of(self, at: int) -> int:
+        """When the day of a moment began."""
+        return int(np.ceil(at // self.day * self.day))
 
-def _bought_again(purchases: Purchases) -> Float32s:
-    """1 for each line whose user had bought the item in an order before: [n]."""
-    line = np.lexsort((purchases.order, purchases.item, purchases.user))
-    user, item, order = purchases.user[line], purchases.item[line], purchases.order[line]
-    first = np.ones(len(line), np.bool_)
-    first[1:] = (user[1:] != user[:-1]) | (item[1:] != item[:-1])
-    first_order = order[np.maximum.accumulate(np.where(first, np.arange(len(line)), 0))]
-    again = np.zeros(len(line), np.float32)
-    again[line] = order > first_order
-    return again
+    def facts(self) -> ItemFacts:
+        """The tables of the whole time: one per day or, where that were too many, as many as there is room for."""
+        made_at = self._table_times()
+        return ItemFacts(made_at, np.stack([self.table(int(at)) for at in made_at]))
 
+    def table(self, at: int) -> Float32s:
+        """What was known at a moment: [V, N_FACTS]."""
+        end = self.purchases.position(at)
+        windows = [self._counts(self.purchases.position(at - days * self.day), end) for days in WINDOWS_DAYS]
+        n_again = self._counts(0, end, self._bought_again)
+        rate = (n_again + _PRIOR_AGAIN) / (windows[ALL_TIME] + _PRIOR_BOUGHT)
+        return np.stack([*(np.log1p(counts) for counts in windows), rate], axis=-1).astype(np.float32)
 
-def _table(purchases: Purchases, again: Float32s, at: int, vocabulary_size: int) -> Float32s:
-    end, day = purchases.position(at), day_length(purchases)
-    windows = [_counts(purchases, purchases.position(at - days * day), end, vocabulary_size) for days in WINDOWS_DAYS]
-    items, size = purchases.item[:end], vocabulary_size
-    n_again = np.bincount(items, again[:end], size)[:size]
-    rate = (n_again + _PRIOR_AGAIN) / (windows[-1] + _PRIOR_BOUGHT)
-    return np.stack([*(np.log1p(counts) for counts in windows), rate], axis=-1).astype(np.float32)
+    @cached_property
+    def _bought_again(self) -> Float32s:
+        """1 for each line whose user had bought the item in an order before: [n]."""
+        purchases = self.purchases
+        line = np.lexsort((purchases.order, purchases.item, purchases.user))
+        owner = purchases.user[line].astype(np.int64) * purchases.vocabulary_size + purchases.item[line]
+        first = np.searchsorted(owner, owner)
+        order = purchases.order[line]
+        again = np.zeros(len(line), np.float32)
+        again[line] = order > order[first]
+        return again
 
+    def _table_times(self) -> Int64s:
+        """Beginnings of days, the last one after the last purchase."""
+        at = self.purchases.at
+        first, last = int(at[0] // self.day), int(at[-1] // self.day) + 1
+        room = min(MAX_TABLES, max(2, MAX_VALUES // (self.vocabulary_size * N_FACTS)))
+        days = np.unique(np.linspace(first, last, min(room, last - first + 1)).astype(np.int64))
+        return np.ceil(days * self.day).astype(np.int64)
 
-def _counts(purchases: Purchases, start: int, end: int, vocabulary_size: int) -> Int64s:
-    # What is newer than the vocabulary lies above it.
-    return np.bincount(purchases.item[start:end], minlength=vocabulary_size)[:vocabulary_size]
+    def _counts(self, start: int, end: int, weights: Float32s | None = None) -> Int64s:
+        items = self.purchases.item[start:end]
+        # What is newer than the vocabulary lies above it.
+        size = self.vocabulary_size
+        return np.bincount(items, None if weights is None else weights[start:end], size)[:size]

@@ -11,7 +11,7 @@ import numpy as np
 from keras import layers, ops
 
 from serving.features import FIRST_ITEM
-from trainer.next_purchase.tensors import Tensor, log1p
+from trainer.next_purchase.tensors import Tensor, log1p, starting_at
 
 DECAYS_BY_ORDER = (0.5, 0.2, 0.05)
 """Where learning starts: how much of its weight a purchase loses with each order ..."""
@@ -92,4 +92,4 @@ class OwnItemFeatures(layers.Layer):  # type: ignore[misc] # Keras has no types
 
     def _rates(self, name: str, rates: tuple[float, ...]) -> Tensor:
         start = np.log(np.expm1(np.array(rates)))
-        return self.add_weight(name=name, shape=start.shape, initializer=lambda shape, dtype=None: ops.cast(start, "float32"))
+        return self.add_weight(name=name, shape=start.shape, initializer=starting_at(start))

@@ -1,0 +1,38 @@
+"""How large the model is, and which of its parts take part."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainer.next_purchase.examples import Examples
+
+FEWEST_ORDERS, MOST_ORDERS = 16, 128
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes are widths of vectors, unless said otherwise."""
+
+    vocabulary_size: int
+    n_orders: int = FEWEST_ORDERS
+    """Closed orders that the LSTM reads (S)."""
+    embedding: int = 64
+    state: int = 128
+    item_dropout: float = 0.3
+    state_dropout: float = 0.4
+    reads_orders: bool = True
+    """Whether the LSTM takes part; without it every user has the same taste."""
+    repeats: bool = True
+    """Whether the user's own items are scored one by one."""
+    follows_trends: bool = True
+    """Whether trailing popularity takes part; the popularity of all time always does."""
+
+
+def fitting(examples: Examples, vocabulary_size: int) -> Architecture:
+    """Reads as many orders as nine of ten histories hold."""
+    start, _, end = examples.moments.spans
+    by_user = examples.moments.purchases.by_user.line
+    order = examples.moments.purchases.user_order[by_user]
+    n_orders = order[np.maximum(end - 1, 0)] - order[start] + 1
+    most = int(np.clip(np.quantile(n_orders, 0.9), FEWEST_ORDERS, MOST_ORDERS))
+    return Architecture(vocabulary_size, most)
