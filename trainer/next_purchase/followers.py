@@ -34,6 +34,10 @@ class FollowerRows(NamedTuple):
     log_weight: Float32s
     """log(1 + weight of all that followed), how much the row rests on: [R]."""
 
+    def at(self, number: Int32s) -> Self:
+        """Rows by their numbers, of any shape [...]: [..., N_FOLLOWERS] and [...]."""
+        return type(self)(self.item[number], self.log_share[number], self.log_age[number], self.log_weight[number])
+
 
 class FollowersByDay(NamedTuple):
     """What a training looks at: one row for each day and item that is asked for."""

@@ -3,19 +3,19 @@
 import keras
 import numpy as np
 
-from serving.features import FIRST_ITEM, Int32s
-from trainer.next_purchase.facts import N_FACTS, day_length, item_facts
-from trainer.next_purchase.followers import followers_by_day
-from trainer.next_purchase.line_network import NextLineModel, Shape
-from trainer.next_purchase.line_ranker import LineRanker
+from trainer.models.model import LossCurve
+from trainer.next_purchase.architecture import Architecture
+from trainer.next_purchase.facts import Ledger
+from trainer.next_purchase.followers import FollowerCounts, followers_by_day
+from trainer.next_purchase.line_network import NextLineModel, places
+from trainer.next_purchase.line_ranker import LineRanker, tables_after
 from trainer.next_purchase.line_training import (
     Learner,
     LineTraining,
     OpenOrders,
+    TrendsByDay,
     batches,
-    built,
     learning_rate,
-    mean_popularity,
     n_epochs,
     positions_per_batch,
 )
@@ -29,22 +29,28 @@ def fit_lines(past: Purchases, settings: LineTraining, progress: Progress) -> Li
     keras.utils.set_random_seed(settings.seed)
     with timed_step(progress, "open orders"):
         examples = open_orders(past)
-    popularity = mean_popularity(examples.facts)
-    model = NextLineModel(Shape(examples.vocabulary_size), popularity, places(past.item_ids), N_FACTS - 1)
-    learner = Learner(built(model, examples))
-    return LineRanker(examples, learner, train(learner, examples, settings, progress), settings)
+        counts = FollowerCounts.of(past, past.vocabulary_size, Ledger(past, past.vocabulary_size).day)
+    tables = tables_after(past, counts, past.vocabulary_size)
+    learner = Learner(NextLineModel(architecture(past.vocabulary_size), tables, places(past.item_ids)))
+    losses = train(learner, examples, settings, progress)
+    return LineRanker(learner, examples, counts, LossCurve(losses), settings)
 
 
 def open_orders(past: Purchases) -> OpenOrders:
     """All that a past has to teach."""
     size = past.vocabulary_size
-    followers = followers_by_day(past, size, day_length(past))
-    return OpenOrders(windows(past, 0, len(past)), item_facts(past, size), followers, size)
+    ledger = Ledger(past, size)
+    facts = ledger.facts()
+    trends = TrendsByDay(facts.made_at, facts.tables[..., :-1])
+    return OpenOrders(windows(past, 0, len(past)), trends, followers_by_day(past, size, ledger.day), size)
 
 
-def train(
-    learner: Learner, examples: OpenOrders, settings: LineTraining, progress: Progress
-) -> tuple[float, ...]:
+def architecture(vocabulary_size: int) -> Architecture:
+    """A line says less than an order, and there are many more of them to learn from."""
+    return Architecture(vocabulary_size, n_orders=8, embedding=128, state=256, item_dropout=0.2, state_dropout=0.3)
+
+
+def train(learner: Learner, examples: OpenOrders, settings: LineTraining, progress: Progress) -> tuple[float, ...]:
     """Teach all examples; the mean loss of each epoch."""
     random = np.random.default_rng(settings.seed)
     length, positions = examples.windows.length, positions_per_batch(settings, examples.vocabulary_size)
@@ -62,11 +68,3 @@ def train(
             progress.noted(f"loss {loss:.3f}")
         losses.append(loss)
     return tuple(losses)
-
-
-def places(item_ids: tuple[str, ...]) -> Int32s:
-    """Each item's place in the order of ids, those that are no items first: [V]."""
-    by_id = np.argsort(np.array(item_ids), kind="stable")
-    place = np.arange(FIRST_ITEM + len(item_ids), dtype=np.int32)
-    place[FIRST_ITEM + by_id] = FIRST_ITEM + np.arange(len(item_ids))
-    return place

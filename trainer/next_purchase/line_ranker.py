@@ -1,28 +1,30 @@
 """The trained model at line grain, asked within open orders, and learning on as the stream goes on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow
-from keras import ops
 
-from serving.features import FIRST_ITEM, PADDING, Float32s, Int32s, LineColumns
+from serving.features import PADDING, Float32s, Int64s, LineColumns
 from trainer.models.model import LossCurve
 from trainer.next_purchase.examples import visible_lines
-from trainer.next_purchase.facts import ItemFacts, day_length, newest_facts
-from trainer.next_purchase.followers import FollowerCounts, FollowerRows, FollowersByDay, known_items, previous_items
-from trainer.next_purchase.line_network import Asked, NextLineModel, Positions, Tensor, log_probabilities
+from trainer.next_purchase.facts import Ledger
+from trainer.next_purchase.followers import FollowerCounts, FollowersByDay, known_items, previous_items
+from trainer.next_purchase.line_heads import Trends
+from trainer.next_purchase.line_network import Asked, LineTables, NextLineModel, Positions
 from trainer.next_purchase.line_training import (
     Learner,
     LineTraining,
     OpenOrders,
+    TrendsByDay,
     batches,
-    popularity_at,
     positions_per_batch,
     signature,
     tensors,
 )
+from trainer.next_purchase.mixture import log_probabilities
 from trainer.next_purchase.open_orders import AskedWindows, asked_windows, windows
+from trainer.next_purchase.tensors import Tensor
 from trainer.purchases import Moments, Purchases
 
 REPLAYED = 3000
@@ -34,16 +36,18 @@ _TIMES = 2
 class LineRanker:
     """Scores are logarithms of probabilities."""
 
-    def __init__(self, learnt: OpenOrders, learner: Learner, loss: tuple[float, ...], settings: LineTraining) -> None:
-        self.loss_curve = LossCurve(loss)
-        past, self._size = learnt.windows.purchases, learnt.vocabulary_size
-        self._learner, self._settings = learner, settings
+    def __init__(
+        self, learner: Learner, learnt: OpenOrders, counts: FollowerCounts, losses: LossCurve, settings: LineTraining
+    ) -> None:
+        """`counts` are of all that was learnt from."""
+        self.loss_curve = losses
+        self._learner, self._counts, self._settings = learner, counts, settings
+        self._size = learnt.vocabulary_size
         self._replay = learnt.rows(slice(max(len(learnt) - REPLAYED, 0), None))
         self._random = np.random.default_rng(settings.seed)
-        self._counts = FollowerCounts.of(past, self._size, day_length(past))
-        self._know(past, len(past))
         self._lines: tuple[Purchases, LineColumns] | None = None
-        self._answer = None
+        self._answer: Callable[[Asked, Positions], Tensor] | None = None
+        self._know(learnt.windows.purchases)
 
     @property
     def model(self) -> NextLineModel:
@@ -65,16 +69,15 @@ class LineRanker:
         known = purchases.before(end)
         new = windows(known, start, end)
         previous, item = (items(known, self._size)[start:end] for items in (previous_items, known_items))
+        trends = TrendsByDay(np.zeros(1, np.int64), self._tables.trends[None])
         of_line = np.concatenate([np.zeros(start, np.int32), previous])
-        self._learn(OpenOrders(new, self._facts, FollowersByDay(self._followers, of_line), self._size))
+        self._learn(OpenOrders(new, trends, FollowersByDay(self._tables.followers, of_line), self._size))
         self._counts.add(previous, item, known.at[start:])
-        self._know(known, end)
+        self._know(known)
 
-    def _know(self, purchases: Purchases, end: int) -> None:
-        """The tables as they are once the lines before a position have happened."""
-        at = int(purchases.at[end - 1]) + 1
-        self._facts = ItemFacts(np.array([at]), newest_facts(purchases, self._size, at)[None])
-        self._followers = self._counts.rows(np.arange(self._size, dtype=np.int32), at)
+    def _know(self, purchases: Purchases) -> None:
+        self._tables = tables_after(purchases, self._counts, self._size)
+        self.model.know(self._tables)
 
     def _learn(self, day: OpenOrders) -> None:
         replayed = self._replay.rows(self._random.integers(0, len(self._replay), _TIMES * len(day)))
@@ -92,30 +95,32 @@ class LineRanker:
             self._lines = (purchases, visible_lines(purchases))
         return self._lines[1]
 
-    def _batches(self, asked: AskedWindows) -> Iterator[np.ndarray]:
+    def _batches(self, asked: AskedWindows) -> Iterator[Int64s]:
         """Numbers of the moments that are asked together."""
         by_window = np.argsort(asked.row, kind="stable")
         ends = np.cumsum(np.bincount(asked.row))
         for rows in batches(asked.windows.length, positions_per_batch(self._settings, self._size)):
             yield np.concatenate([by_window[ends[row - 1] if row else 0 : ends[row]] for row in rows])
 
-    def _scored(self, asked: AskedWindows, chosen: np.ndarray) -> Float32s:
+    def _scored(self, asked: AskedWindows, chosen: Int64s) -> Float32s:
         rows, row = np.unique(asked.row[chosen], return_inverse=True)
         part = asked.windows.rows(rows)
         opened = part.open(self._size)
         newest = np.concatenate([np.full((len(rows), 1), PADDING), opened.item_index[:, :-1]], axis=1)
-        followers = FollowerRows(*(column[newest] for column in self._followers))
-        inputs = Asked(part.closed(self._size), opened, followers, popularity_at(self._facts, part.as_of))
+        trends = Trends(self._tables.trends[None], np.zeros(len(rows), np.int32))
+        inputs = Asked(part.closed(self._size), opened, self._tables.followers.at(newest), trends)
         at = Positions(row.astype(np.int32), asked.column[chosen].astype(np.int32))
-        scores: Float32s = self._graph(tensors(inputs), tensors(at)).numpy()
-        return scores
-
-    def _graph(self, inputs: Asked, at: Positions) -> Tensor:
         if self._answer is None:
             self._answer = tensorflow.function(self._asked, input_signature=signature(inputs, at))
-        return self._answer(inputs, at)
+        scores: Float32s = self._answer(tensors(inputs), tensors(at)).numpy()
+        return scores
 
     def _asked(self, inputs: Asked, at: Positions) -> Tensor:
-        model = self.model
-        states = tensorflow.gather_nd(model.read(inputs), ops.stack([at.row, at.column], axis=-1))
-        return log_probabilities(model.sources(states, inputs, at), model.place)
+        return log_probabilities(self.model.sources(inputs, at), self.model.place)
+
+
+def tables_after(purchases: Purchases, counts: FollowerCounts, vocabulary_size: int) -> LineTables:
+    """What is known once these purchases, which `counts` has counted, have happened."""
+    at = int(purchases.at[-1]) + 1
+    trends = Ledger(purchases, vocabulary_size).table(at)[:, :-1]
+    return LineTables(trends, counts.rows(np.arange(vocabulary_size, dtype=np.int32), at))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import keras
 import numpy as np
@@ -10,19 +10,15 @@ import tensorflow
 from keras import ops
 from numpy.typing import NDArray
 
-from serving.features import FIRST_ITEM, Float32s, Int32s, Int64s
-from trainer.next_purchase.facts import ItemFacts
-from trainer.next_purchase.followers import FollowerRows, FollowersByDay
-from trainer.next_purchase.line_network import (
-    Asked,
-    NextLineModel,
-    Popularity,
-    Positions,
-    Sources,
-    Tensor,
-    log_probability,
-)
+from serving.features import FIRST_ITEM, INPUT_TYPES, SEQUENCE_LENGTH, Float32s, Int32s, Int64s
+from trainer.next_purchase.followers import FollowersByDay
+from trainer.next_purchase.line_heads import Trends
+from trainer.next_purchase.line_network import Asked, NextLineModel, Positions, chosen
+from trainer.next_purchase.mixture import log_probability
 from trainer.next_purchase.open_orders import Windows
+from trainer.next_purchase.tensors import Tensor
+
+T = TypeVar("T")
 
 MAX_WINDOWS = 192
 WARM_UP_STEPS = 200
@@ -45,13 +41,27 @@ class LineTraining(NamedTuple):
     seed: int = 0
 
 
+class TrendsByDay(NamedTuple):
+    """What everybody bought lately, as it was at S times."""
+
+    made_at: Int64s
+    """Each table holds what had happened before this moment: [S]."""
+    tables: Float32s
+    """Logarithms of how often each item was bought, in several windows: [S, V, F]."""
+
+    def at(self, as_of: Int64s) -> Trends:
+        """The newest tables made at or before these moments, each once."""
+        newest = np.maximum(np.searchsorted(self.made_at, as_of, side="right") - 1, 0)
+        table, number = np.unique(newest, return_inverse=True)
+        return Trends(self.tables[table], number.astype(np.int32))
+
+
 @dataclass(frozen=True)
 class OpenOrders:
     """Windows with everything that was known when each of their lines was put in."""
 
     windows: Windows
-    facts: ItemFacts
-    """Popularity is what all but the last column tell."""
+    trends: TrendsByDay
     followers: FollowersByDay
     vocabulary_size: int
 
@@ -59,21 +69,14 @@ class OpenOrders:
         return len(self.windows)
 
     def rows(self, chosen: slice | Int64s | NDArray[np.bool_]) -> Self:
-        return type(self)(self.windows.rows(chosen), self.facts, self.followers, self.vocabulary_size)
+        return type(self)(self.windows.rows(chosen), self.trends, self.followers, self.vocabulary_size)
 
     def batch(self) -> tuple[Asked, Int32s]:
         """What the model reads, and what came next at each position, PADDING where that is not asked."""
         windows, size = self.windows, self.vocabulary_size
-        row = self.followers.of_line[windows.line_numbers()]
-        rows = FollowerRows(*(column[row] for column in self.followers.rows))
-        popularity = popularity_at(self.facts, windows.as_of)
-        return Asked(windows.closed(size), windows.open(size), rows, popularity), windows.after(size)
-
-
-def popularity_at(facts: ItemFacts, as_of: Int64s) -> Popularity:
-    """The tables that hold at these moments, each once."""
-    table, of_row = np.unique(facts.at(as_of), return_inverse=True)
-    return Popularity(facts.tables[table][..., :-1], of_row.astype(np.int32))
+        followers = self.followers.rows.at(self.followers.of_line[windows.line_numbers()])
+        trends = self.trends.at(windows.as_of)
+        return Asked(windows.closed(size), windows.open(size), followers, trends), windows.after(size)
 
 
 def positions_per_batch(settings: LineTraining, vocabulary_size: int) -> int:
@@ -109,7 +112,10 @@ class Learner:
 
     def __init__(self, model: NextLineModel) -> None:
         self.model = model
+        # Keras makes weights when they are first used, which must not happen inside a step.
+        model(nothing_bought())
         self._optimizer = keras.optimizers.Adam(clipnorm=1.0)
+        self._optimizer.build(model.trainable_variables)
         self._step: Callable[[Asked, Tensor], Tensor] | None = None
 
     def learn(self, examples: OpenOrders, rate: float) -> float:
@@ -118,35 +124,37 @@ class Learner:
         if not (after >= FIRST_ITEM).any():
             return 0.0
         if self._step is None:
-            self._step = tensorflow.function(self._learn, input_signature=signature(tensors(asked), tensorflow.constant(after)))
+            self._step = tensorflow.function(
+                self._learn, input_signature=signature(tensors(asked), tensorflow.constant(after))
+            )
         self._optimizer.learning_rate = rate
         return float(self._step(tensors(asked), tensorflow.constant(after)))
 
     def _learn(self, asked: Asked, after: Tensor) -> Tensor:
         with tensorflow.GradientTape() as tape:
             at = positions(after >= FIRST_ITEM)
-            sources = self._sources(asked, at)
-            item = tensorflow.gather_nd(after, ops.stack([at.row, at.column], axis=-1))
-            loss = -ops.mean(log_probability(sources, item, self.model.place))
+            sources = self.model.sources(asked, at, training=True)
+            loss = -ops.mean(log_probability(sources, chosen(after, at), self.model.place))
         weights = self.model.trainable_variables
         gradients = tape.gradient(loss, [weight.value for weight in weights])
         self._optimizer.apply_gradients(list(zip(gradients, weights, strict=True)))
         return loss
 
-    def _sources(self, asked: Asked, at: Positions) -> Sources:
-        states = self.model.read(asked, training=True)
-        return self.model.sources(tensorflow.gather_nd(states, ops.stack([at.row, at.column], axis=-1)), asked, at)
 
-
-def positions(chosen: Tensor) -> Positions:
+def positions(asked: Tensor) -> Positions:
     """Those of a mask [B, T] that are true."""
-    row, column = tensorflow.unstack(tensorflow.cast(tensorflow.where(chosen), "int32"), axis=1)
+    row, column = tensorflow.unstack(tensorflow.cast(tensorflow.where(asked), "int32"), axis=1)
     return Positions(row, column)
 
 
-def tensors(asked: Asked) -> Asked:
-    """The same values where the graph takes them."""
-    converted: Asked = tensorflow.nest.map_structure(tensorflow.constant, asked)
+def nothing_bought() -> dict[str, Tensor]:
+    """The history of somebody who comes for the first time."""
+    return {name: tensorflow.zeros((1, SEQUENCE_LENGTH), dtype) for name, dtype in INPUT_TYPES.items()}
+
+
+def tensors(values: T) -> T:
+    """The same values, whatever they lie in, where the graph takes them."""
+    converted: T = tensorflow.nest.map_structure(tensorflow.constant, values)
     return converted
 
 
@@ -156,25 +164,9 @@ def signature(*values: Any) -> list[Any]:
     return [tensorflow.nest.map_structure(_any_length, value) for value in values]
 
 
-def _any_length(value: Any) -> tensorflow.TensorSpec:
+def _any_length(value: NDArray[Any]) -> tensorflow.TensorSpec:
     # The last of three axes is the width of what is known of each place.
-    shape = [None] * min(value.ndim, 2) + list(value.shape[2:])
-    return tensorflow.TensorSpec(shape, value.dtype)
-
-
-def built(model: NextLineModel, examples: OpenOrders) -> NextLineModel:
-    """The model with all its weights made, which Keras does when they are first used."""
-    asked, _ = examples.rows(slice(0, 1)).batch()
-    asked = tensors(asked)
-    at = Positions(tensorflow.zeros(1, "int32"), tensorflow.zeros(1, "int32"))
-    model.sources(model.read(asked)[:, 0], asked, at)
-    return model
-
-
-def mean_popularity(facts: ItemFacts) -> Float32s:
-    """Logarithm of all purchases ever, of the newest table: [V]."""
-    newest: Float32s = facts.tables[-1, :, -2]
-    return newest
+    return tensorflow.TensorSpec([None] * min(value.ndim, 2) + list(value.shape[2:]), value.dtype)
 
 
 def _cut(by_length: Int64s, length: Int64s, positions: int) -> Iterator[Int64s]:

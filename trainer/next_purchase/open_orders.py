@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.features import PADDING, UNKNOWN, Float32s, Int32s, Int64s, LineColumns, ModelInputs
+from trainer.next_purchase.batches import trimmed
 from trainer.next_purchase.examples import inputs_of, visible_lines
 from trainer.purchases import Moments, Purchases
 
 MAX_OPEN_LINES = 128
 """Lines of an open order that the model looks at, the newest ones."""
 OVERLAP = 32
-_STEP = MAX_OPEN_LINES - OVERLAP
+WINDOW_STEP = MAX_OPEN_LINES - OVERLAP
 _LENGTH_UNIT = 8
 """Batches are this much longer than needed, so that few lengths have to be compiled."""
 
@@ -59,8 +60,17 @@ class Windows:
         return len(self.start)
 
     def rows(self, chosen: slice | Int64s | NDArray[np.bool_]) -> Self:
-        columns = (self.user, self.opened, self.order_start, self.start, self.asked_from, self.end, self.as_of)
-        return type(self)(self.purchases, self.lines, *(column[chosen] for column in columns))
+        return type(self)(
+            self.purchases,
+            self.lines,
+            self.user[chosen],
+            self.opened[chosen],
+            self.order_start[chosen],
+            self.start[chosen],
+            self.asked_from[chosen],
+            self.end[chosen],
+            self.as_of[chosen],
+        )
 
     @property
     def length(self) -> Int64s:
@@ -70,7 +80,7 @@ class Windows:
     def closed(self, vocabulary_size: int) -> ModelInputs:
         """What the user had bought in closed orders: [n, SEQUENCE_LENGTH] each."""
         moments = Moments(self.purchases, self.user, self.opened, self.as_of, self.opened)
-        return _shortened(inputs_of(self.lines, moments, vocabulary_size))
+        return trimmed(inputs_of(self.lines, moments, vocabulary_size))
 
     def open(self, vocabulary_size: int) -> OpenInputs:
         """The lines that were visible; the last one, which is only asked about, is not among them."""
@@ -112,12 +122,12 @@ def windows(purchases: Purchases, start: int, end: int) -> Windows:
     opened = purchases.order_starts
     opened = opened[(opened >= start) & (opened < end)]
     size = np.diff(opened, append=end)
-    n_windows = 1 + np.maximum(-(-(size - MAX_OPEN_LINES) // _STEP), 0)
+    n_windows = 1 + np.maximum(-(-(size - MAX_OPEN_LINES) // WINDOW_STEP), 0)
     order = np.repeat(np.arange(len(opened)), n_windows)
     number = np.arange(len(order)) - np.repeat(np.cumsum(n_windows) - n_windows, n_windows)
     user = purchases.user[opened[order]]
     order_start = _place_of(purchases, opened)[order]
-    window_start = order_start + number * _STEP
+    window_start = order_start + number * WINDOW_STEP
     window_end = np.minimum(window_start + MAX_OPEN_LINES, order_start + size[order])
     asked_from = window_start + np.where(number > 0, OVERLAP, 0)
     as_of = purchases.at[opened[order]]
@@ -129,12 +139,12 @@ def asked_windows(moments: Moments, lines: LineColumns) -> AskedWindows:
     """The windows in which these moments lie; those of one order share one. `lines` are those of `visible_lines`."""
     _, opened, end = moments.spans
     n_open = end - opened
-    number = np.maximum(-(-(n_open - MAX_OPEN_LINES + 1) // _STEP), 0)
+    number = np.maximum(-(-(n_open - MAX_OPEN_LINES + 1) // WINDOW_STEP), 0)
     key = np.stack([moments.user.astype(np.int64), moments.open_from, moments.as_of, number])
     _, first, row = np.unique(key, axis=1, return_index=True, return_inverse=True)
     row = row.reshape(-1)
-    start = (opened + number * _STEP)[first]
-    column = n_open - (number * _STEP)
+    start = (opened + number * WINDOW_STEP)[first]
+    column = n_open - (number * WINDOW_STEP)
     length = np.zeros(len(first), np.int64)
     np.maximum.at(length, row, column + 1)
     columns = (moments.user[first], moments.open_from[first], opened[first], start, start, start + length)
@@ -149,10 +159,3 @@ def _place_of(purchases: Purchases, line: Int64s) -> Int64s:
 
 def _known(items: Int32s, vocabulary_size: int) -> Int32s:
     return np.where(items < vocabulary_size, items, UNKNOWN)
-
-
-def _shortened(inputs: ModelInputs) -> ModelInputs:
-    """Without the columns that are padding in every row, but for some so that few lengths have to be compiled."""
-    longest = int((inputs["item_index"] != PADDING).sum(axis=1).max(initial=1))
-    width = min(-(-longest // 32) * 32, inputs["item_index"].shape[1])
-    return {name: column[:, -width:] for name, column in inputs.items()}
