@@ -1,8 +1,9 @@
-"""What follows what: for each item those that were put into an order right after it, counted with fading.
+"""What follows what: for each item those that were bought right after it, counted with fading.
 
     weight(x -> y, t) = sum over the times s < t at which y followed x of  2 ** -((t - s) / HALF_LIFE_DAYS)
 
-PADDING stands for the beginning of an order, so its followers are what orders begin with. An example must not
+PADDING stands for the beginning of a run of lines (trainer.next_purchase.runs), so its followers are what runs
+begin with. An example must not
 see the future, and neither its own day: it looks at the table as it was when its day began. A released
 version carries its last table as constants.
 
@@ -10,12 +11,16 @@ Streamed Markov chains are the strongest simple rule for the next line; here the
 """
 
 from itertools import pairwise
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
-from serving.features import FIRST_ITEM, PADDING, UNKNOWN, Float32s, Int32s, Int64s
+from serving.features import FIRST_ITEM, UNKNOWN, Float32s, Int32s, Int64s
+from trainer.next_purchase.runs import known_items
 from trainer.purchases import Purchases
+
+Float64s: TypeAlias = NDArray[np.float64]
 
 HALF_LIFE_DAYS = 30.0
 N_FOLLOWERS = 32
@@ -54,10 +59,10 @@ class FollowerCounts:
         """`began` is the time from which days are counted, and `day_s` the length of one, in the unit of `at`."""
         self._size = vocabulary_size
         self._began, self._day_s = began, day_s
-        self._pair = np.zeros(0, np.int64)
+        self._pair: Int64s = np.zeros(0, np.int64)
         # Kept as of the beginning: old counts then never have to be touched, and shares come out the same.
-        self._weight = np.zeros(0)
-        self._last = np.zeros(0)
+        self._weight: Float64s = np.zeros(0)
+        self._last: Float64s = np.zeros(0)
 
     def add(self, previous: Int32s, item: Int32s, at: Int64s) -> None:
         """The lines `item` were bought right after `previous`: [n] each. What is unknown counts nowhere."""
@@ -66,8 +71,8 @@ class FollowerCounts:
         day = self._days(at[counts])
         joint = np.concatenate([self._pair, pair])
         self._pair, place = np.unique(joint, return_inverse=True)
-        weight = np.concatenate([self._weight, 2 ** (day / HALF_LIFE_DAYS)])
-        self._weight = np.bincount(place, weight, len(self._pair))
+        weights = np.concatenate([self._weight, 2 ** (day / HALF_LIFE_DAYS)])
+        self._weight = np.bincount(place, weights, len(self._pair)).astype(np.float64)
         last = np.zeros(len(self._pair))
         np.maximum.at(last, place, np.concatenate([self._last, day]))
         self._last = last
@@ -91,22 +96,21 @@ class FollowerCounts:
             np.log1p(total * 2 ** (-now / HALF_LIFE_DAYS)).astype(np.float32),
         )
 
-    def _days(self, at: Int64s) -> Float32s:
-        days: Float32s = (at - self._began) / self._day_s
-        return days
-
-    @classmethod
-    def of(cls, purchases: Purchases, vocabulary_size: int, day_s: float) -> Self:
-        """All that has happened."""
-        counts = cls(vocabulary_size, float(purchases.at[0]), day_s)
-        counts.add(previous_items(purchases, vocabulary_size), known_items(purchases, vocabulary_size), purchases.at)
-        return counts
+    def _days(self, at: Int64s) -> Float64s:
+        return ((at - self._began) / self._day_s).astype(np.float64)
 
 
-def followers_by_day(purchases: Purchases, vocabulary_size: int, day_s: float) -> FollowersByDay:
-    """For each line the followers of the line before it, as they were when its day began."""
+def follower_counts(purchases: Purchases, previous: Int32s, vocabulary_size: int, day_s: float) -> FollowerCounts:
+    """Of all that has happened; `previous` is what came before each line."""
     counts = FollowerCounts(vocabulary_size, float(purchases.at[0]), day_s)
-    previous, item = previous_items(purchases, vocabulary_size), known_items(purchases, vocabulary_size)
+    counts.add(previous, known_items(purchases.item, vocabulary_size), purchases.at)
+    return counts
+
+
+def followers_by_day(purchases: Purchases, previous: Int32s, vocabulary_size: int, day_s: float) -> FollowersByDay:
+    """For each line the followers of the item `previous` to it, as they were when its day began."""
+    counts = FollowerCounts(vocabulary_size, float(purchases.at[0]), day_s)
+    item = known_items(purchases.item, vocabulary_size)
     day = (purchases.at // day_s).astype(np.int64)
     bounds = np.flatnonzero(np.diff(day, prepend=-1, append=-1))
     of_line, parts, n_rows = np.zeros(len(item), np.int32), [], 0
@@ -120,20 +124,7 @@ def followers_by_day(purchases: Purchases, vocabulary_size: int, day_s: float) -
     return FollowersByDay(FollowerRows(*(np.concatenate(column) for column in zip(*parts, strict=True))), of_line)
 
 
-def previous_items(purchases: Purchases, vocabulary_size: int) -> Int32s:
-    """What was put into the order right before each line; PADDING where the line opens its order: [n]."""
-    item = known_items(purchases, vocabulary_size)
-    previous = np.concatenate([[PADDING], item[:-1]]).astype(np.int32)
-    previous[purchases.order_starts] = PADDING
-    return previous
-
-
-def known_items(purchases: Purchases, vocabulary_size: int) -> Int32s:
-    """The items of the lines; UNKNOWN above the vocabulary: [n]."""
-    return np.where(purchases.item < vocabulary_size, purchases.item, UNKNOWN).astype(np.int32)
-
-
-def _filled(where: tuple[Int64s, Int64s], n: int, values: Float32s | Int64s, dtype: type) -> Float32s:
-    rows: Float32s = np.zeros((n, N_FOLLOWERS), dtype)
+def _filled(where: tuple[Int64s, Int64s], n: int, values: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
+    rows = np.zeros((n, N_FOLLOWERS), dtype)
     rows[where] = values
     return rows

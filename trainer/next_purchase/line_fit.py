@@ -6,7 +6,7 @@ import numpy as np
 from trainer.models.model import LossCurve
 from trainer.next_purchase.architecture import Architecture
 from trainer.next_purchase.facts import Ledger
-from trainer.next_purchase.followers import FollowerCounts, followers_by_day
+from trainer.next_purchase.followers import follower_counts, followers_by_day
 from trainer.next_purchase.line_network import NextLineModel, places
 from trainer.next_purchase.line_ranker import LineRanker, tables_after
 from trainer.next_purchase.line_training import (
@@ -20,6 +20,7 @@ from trainer.next_purchase.line_training import (
     positions_per_batch,
 )
 from trainer.next_purchase.open_orders import windows
+from trainer.next_purchase.runs import Run, previous_items, run_of
 from trainer.progress import Progress, timed_step
 from trainer.purchases import Purchases
 
@@ -27,27 +28,37 @@ from trainer.purchases import Purchases
 def fit_lines(past: Purchases, settings: LineTraining, progress: Progress) -> LineRanker:
     """Learn from a past. The same past and seed give the same ranker."""
     keras.utils.set_random_seed(settings.seed)
+    run, size = run_of(past), past.vocabulary_size
     with timed_step(progress, "open orders"):
-        examples = open_orders(past)
-        counts = FollowerCounts.of(past, past.vocabulary_size, Ledger(past, past.vocabulary_size).day)
-    tables = tables_after(past, counts, past.vocabulary_size)
-    learner = Learner(NextLineModel(architecture(past.vocabulary_size), tables, places(past.item_ids)))
+        examples = open_orders(past, run)
+        previous = previous_items(past, run, size)
+        counts = follower_counts(past, previous, size, Ledger(past, size).day)
+    tables = tables_after(past, counts, size)
+    learner = Learner(NextLineModel(architecture(size, settings), tables, places(past.item_ids), run))
     losses = train(learner, examples, settings, progress)
     return LineRanker(learner, examples, counts, LossCurve(losses), settings)
 
 
-def open_orders(past: Purchases) -> OpenOrders:
+def open_orders(past: Purchases, run: Run) -> OpenOrders:
     """All that a past has to teach."""
     size = past.vocabulary_size
     ledger = Ledger(past, size)
     facts = ledger.facts()
     trends = TrendsByDay(facts.made_at, facts.tables[..., :-1])
-    return OpenOrders(windows(past, 0, len(past)), trends, followers_by_day(past, size, ledger.day), size)
+    followers = followers_by_day(past, previous_items(past, run, size), size, ledger.day)
+    return OpenOrders(windows(past, run, 0, len(past)), trends, followers, size)
 
 
-def architecture(vocabulary_size: int) -> Architecture:
+def architecture(vocabulary_size: int, settings: LineTraining) -> Architecture:
     """A line says less than an order, and there are many more of them to learn from."""
-    return Architecture(vocabulary_size, n_orders=8, embedding=128, state=256, item_dropout=0.2, state_dropout=0.3)
+    return Architecture(
+        vocabulary_size,
+        n_orders=8,
+        embedding=settings.embedding,
+        state=settings.state,
+        item_dropout=0.2,
+        state_dropout=0.3,
+    )
 
 
 def train(learner: Learner, examples: OpenOrders, settings: LineTraining, progress: Progress) -> tuple[float, ...]:

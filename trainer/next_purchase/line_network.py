@@ -17,13 +17,15 @@ import numpy as np
 import tensorflow
 from keras import layers, ops
 
-from serving.features import FIRST_ITEM, OPEN_ORDER, PADDING, UNKNOWN, Float32s, Int32s
+from serving.features import FIRST_ITEM, PADDING, Float32s, Int32s
 from trainer.next_purchase.architecture import Architecture
 from trainer.next_purchase.followers import FollowerRows
 from trainer.next_purchase.line_heads import ExploreNext, FollowLine, ReadList, RepeatLine, Trends
+from trainer.next_purchase.line_histories import split
 from trainer.next_purchase.line_reader import LineReader
 from trainer.next_purchase.mixture import Sources, log_probabilities
-from trainer.next_purchase.open_orders import MAX_OPEN_LINES, WINDOW_STEP, OpenInputs
+from trainer.next_purchase.open_orders import OpenInputs
+from trainer.next_purchase.runs import Run
 from trainer.next_purchase.tensors import Tensor, starting_at
 
 
@@ -61,9 +63,10 @@ class LineTables(NamedTuple):
 class NextLineModel(keras.Model):  # type: ignore[misc] # Keras has no types
     """`place` [V] is where each item stands among the item ids."""
 
-    def __init__(self, architecture: Architecture, tables: LineTables, place: Int32s) -> None:
+    def __init__(self, architecture: Architecture, tables: LineTables, place: Int32s, run: Run) -> None:
         super().__init__(name="next_line")
         self.architecture = architecture
+        self.run = run
         size, n_trends = tables.trends.shape
         self.items = layers.Embedding(size, architecture.embedding, keras.initializers.RandomNormal(stddev=0.1))
         self.items.build()
@@ -108,28 +111,13 @@ class NextLineModel(keras.Model):  # type: ignore[misc] # Keras has no types
         )
 
     def asked(self, inputs: dict[str, Tensor]) -> tuple[Asked, Positions]:
-        """Whole histories as closed and open orders, and the position after their newest line, in the same windows
-        in which the model has learnt."""
-        size = self.architecture.vocabulary_size
-        item = ops.where((inputs["item_index"] >= 0) & (inputs["item_index"] < size), inputs["item_index"], UNKNOWN)
-        is_open = (inputs["orders_ago"] == OPEN_ORDER) & (item != PADDING)
-        n_open = ops.sum(ops.cast(is_open, "int32"), axis=1)
-        too_many = ops.maximum(n_open - MAX_OPEN_LINES + 1, 0)
-        skipped = (too_many + WINDOW_STEP - 1) // WINDOW_STEP * WINDOW_STEP
-        n_lines, row = ops.shape(item)[1], ops.arange(ops.shape(item)[0], dtype="int32")
-        place = ops.arange(MAX_OPEN_LINES)[None] + (n_lines - n_open + skipped)[:, None]
-        visible = place < n_lines
-        place = ops.minimum(place, n_lines - 1)
-        opened = OpenInputs(
-            ops.where(visible, ops.take_along_axis(item, place, axis=1), PADDING),
-            ops.where(visible, ops.take_along_axis(inputs["quantity"], place, axis=1), 0.0),
-            skipped,
-        )
-        newest = ops.concatenate([ops.zeros_like(item[:, :1]), opened.item_index[:, :-1]], axis=1)
+        """Whole histories, and the position after the newest line of each, with the newest tables."""
+        history = split(inputs, self.run, self.architecture.vocabulary_size)
+        opened, row = history.open, ops.arange(ops.shape(history.newest)[0], dtype="int32")
+        newest = ops.concatenate([ops.zeros_like(opened.item_index[:, :1]), opened.item_index[:, :-1]], axis=1)
         followers = FollowerRows(*(ops.take(table, newest, axis=0) for table in self.followers))
-        closed = {**inputs, "item_index": ops.where(is_open, PADDING, item)}
         trends = Trends(self.trends[None], ops.zeros_like(row))
-        return Asked(closed, opened, followers, trends), Positions(row, n_open - skipped)
+        return Asked(history.closed, opened, followers, trends), Positions(row, history.newest)
 
     def _seen(self, item: Tensor, at: Positions) -> Tensor:
         """1 for each item that lies in the open order at the N positions: [N, V]."""

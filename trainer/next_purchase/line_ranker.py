@@ -9,7 +9,7 @@ from serving.features import PADDING, Float32s, Int64s, LineColumns
 from trainer.models.model import LossCurve
 from trainer.next_purchase.examples import visible_lines
 from trainer.next_purchase.facts import Ledger
-from trainer.next_purchase.followers import FollowerCounts, FollowersByDay, known_items, previous_items
+from trainer.next_purchase.followers import FollowerCounts, FollowersByDay
 from trainer.next_purchase.line_heads import Trends
 from trainer.next_purchase.line_network import Asked, LineTables, NextLineModel, Positions
 from trainer.next_purchase.line_training import (
@@ -24,6 +24,7 @@ from trainer.next_purchase.line_training import (
 )
 from trainer.next_purchase.mixture import log_probabilities
 from trainer.next_purchase.open_orders import AskedWindows, asked_windows, windows
+from trainer.next_purchase.runs import known_items, previous_items
 from trainer.next_purchase.tensors import Tensor
 from trainer.purchases import Moments, Purchases
 
@@ -54,7 +55,7 @@ class LineRanker:
         return self._learner.model
 
     def scores(self, moments: Moments) -> Float32s:
-        asked = asked_windows(moments, self._lines_of(moments.purchases))
+        asked = asked_windows(moments, self.model.run, self._lines_of(moments.purchases))
         scores = np.zeros((len(moments), self._size), np.float32)
         for chosen in self._batches(asked):
             scores[chosen] = self._scored(asked, chosen)
@@ -67,12 +68,13 @@ class LineRanker:
     def observe(self, purchases: Purchases, start: int, end: int) -> None:
         """Learn from the new lines what they were, as they were asked for, then count them."""
         known = purchases.before(end)
-        new = windows(known, start, end)
-        previous, item = (items(known, self._size)[start:end] for items in (previous_items, known_items))
+        new = windows(known, self.model.run, start, end)
+        previous = previous_items(known, self.model.run, self._size)
         trends = TrendsByDay(np.zeros(1, np.int64), self._tables.trends[None])
-        of_line = np.concatenate([np.zeros(start, np.int32), previous])
-        self._learn(OpenOrders(new, trends, FollowersByDay(self._tables.followers, of_line), self._size))
-        self._counts.add(previous, item, known.at[start:])
+        # There is a row for each item, in the order of items.
+        followers = FollowersByDay(self._tables.followers, previous)
+        self._learn(OpenOrders(new, trends, followers, self._size))
+        self._counts.add(previous[start:], known_items(known.item[start:], self._size), known.at[start:])
         self._know(known)
 
     def _know(self, purchases: Purchases) -> None:

@@ -31,6 +31,8 @@ _SCORES_AT_A_TIME = 16_000_000
 class LineTraining(NamedTuple):
     """Settings."""
 
+    embedding: int = 128
+    state: int = 256
     epochs: int = 6
     min_steps: int = 600
     """A small shop is learnt from more often."""
