@@ -13,7 +13,7 @@ Everything else that a model looks at (counts, intervals, shares) it computes fr
 that there is no second place where it could be computed otherwise.
 """
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,10 @@ class LineColumns(NamedTuple):
     """Unix time, seconds."""
     order: Int32s
     quantity: Float32s
+
+    def chosen(self, lines: slice) -> Self:
+        """Some of the lines."""
+        return type(self)(self.item_index[lines], self.bought_at[lines], self.order[lines], self.quantity[lines])
 
 
 class Questions(NamedTuple):

@@ -54,5 +54,9 @@ def _one_history(lines: LineColumns, as_of: int) -> ModelInputs:
 
 def _with_order(history: LineColumns, items: Int32s, at: int) -> LineColumns:
     n = len(items)
-    order = LineColumns(items, np.full(n, at), np.full(n, history.order[-1] + 1, np.int32), np.ones(n, np.float32))
-    return LineColumns(*(np.concatenate(columns) for columns in zip(history, order, strict=True)))
+    return LineColumns(
+        np.append(history.item_index, items),
+        np.append(history.bought_at, np.full(n, at)),
+        np.append(history.order, np.full(n, history.order[-1] + 1, np.int32)),
+        np.append(history.quantity, np.ones(n, np.float32)),
+    )

@@ -10,13 +10,13 @@ Positive = Annotated[int, Meta(ge=1)]
 class TrainerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of one training; the same settings and the same log give the same model."""
 
-    epochs: Annotated[int, Meta(ge=1, le=100)] = 12
-    """How often each example is learnt from at most; fewer where the newest of them show that more would harm."""
+    epochs: Annotated[int, Meta(ge=1, le=100)] = 3
+    """How often each example is learnt from: at least so often ..."""
+    most_epochs: Annotated[int, Meta(ge=1, le=100)] = 24
+    """... and twice as often, up to this, as long as that makes the newest of them less of a surprise."""
     batch_size: Positive = 64
     learning_rate: Annotated[float, Meta(gt=0, le=1)] = 2e-3
-    """Where it stands after the warm-up."""
-    averaging: Annotated[float, Meta(ge=0, lt=1)] = 0.99
-    """Share of the running mean of the weights that each step keeps; the mean is what is released."""
+    """Where it stands after the warm-up; it then falls to a fiftieth."""
     holdout_days: Annotated[float, Meta(gt=0)] = 28.0
     """Newest days that the metrics are measured on; of a short log, at most its newest quarter."""
     min_events: Positive = 100

@@ -118,7 +118,7 @@ def test_the_log_is_read_without_what_was_repeated_replaced_or_removed(kafka: Ka
     kept, gone = bought("1", 0, "a", "b"), bought("2", 1, "c")
     write_log(kafka, kept, gone, kept, returned("3", 2, "a", 1), messages.log_key("u", "2"))
     history = read(kafka, Silent())
-    assert [history.vocabulary.item_id(index) for index in history.lines.item_index] == ["b"]
+    assert [history.vocabulary.item_id(index) for index in history.purchases.item] == ["b"]
     assert history.n_events == 2
 
 

@@ -2,43 +2,52 @@ import numpy as np
 import pytest
 
 from serving.features import (
-    INPUT_NAMES,
-    MAX_ORDERS_AGO,
-    RECENCY_BUCKETS,
+    INPUT_TYPES,
     SEQUENCE_LENGTH,
     UNKNOWN,
     LineColumns,
     ModelInputs,
+    Questions,
     model_inputs,
-    recency_buckets,
 )
 from serving.vocabulary import Vocabulary
 
 DAY = 24 * 3600
 
 
-def columns(*lines: tuple[int, int, int]) -> LineColumns:
+def columns(*lines: tuple[int, float, int]) -> LineColumns:
+    """Item, day and order of each line; the quantity is twice the item."""
     items, days, orders = zip(*lines, strict=True) if lines else ((), (), ())
-    return LineColumns(np.array(items, np.int32), np.array(days, np.int64) * DAY, np.array(orders, np.int32))
+    bought_at = (np.array(days) * DAY).astype(np.int64)
+    return LineColumns(
+        np.array(items, np.int32), bought_at, np.array(orders, np.int32), 2 * np.array(items, np.float32)
+    )
 
 
-def inputs_of(lines: LineColumns, *rows: tuple[int, int, int]) -> ModelInputs:
+def inputs_of(lines: LineColumns, *rows: tuple[int, int, int], n_open: int = 0) -> ModelInputs:
+    """Each row: start, end and day of the question; the last `n_open` lines are in an open order."""
     starts, ends, days = (np.array(values, np.int64) for values in zip(*rows, strict=True))
-    return model_inputs(lines, starts, ends, days * DAY)
+    return model_inputs(lines, Questions(starts, ends, days * DAY, ends - n_open))
 
 
 def test_the_newest_line_stands_last_and_the_rest_is_padding() -> None:
-    inputs = inputs_of(columns((7, 0, 0), (8, 10, 1), (9, 10, 1)), (0, 3, 10))
+    inputs = inputs_of(columns((7, 0, 0), (8, 9.5, 1), (9, 9.5, 1)), (0, 3, 10))
     assert inputs["item_index"][0, -4:].tolist() == [0, 7, 8, 9]
     assert inputs["orders_ago"][0, -4:].tolist() == [0, 2, 1, 1]
-    assert inputs["recency_bucket"][0, -4:].tolist() == [0, 3, 1, 1]
-    assert all(not inputs[name][0, :-3].any() for name in INPUT_NAMES)
+    assert inputs["days_ago"][0, -4:].tolist() == [0, 10, 0.5, 0.5]
+    assert inputs["quantity"][0, -4:].tolist() == [0, 14, 16, 18]
+    assert all(not inputs[name][0, :-3].any() for name in INPUT_TYPES)
 
 
-def test_every_input_is_int32_of_one_shape() -> None:
+def test_lines_of_an_open_order_are_no_order_ago() -> None:
+    inputs = inputs_of(columns((7, 0, 0), (8, 5, 1), (9, 10, 2)), (0, 3, 10), n_open=1)
+    assert inputs["orders_ago"][0, -4:].tolist() == [0, 2, 1, 0]
+
+
+def test_every_input_has_its_type_and_one_shape() -> None:
     inputs = inputs_of(columns((7, 0, 0)), (0, 1, 1), (0, 1, 2))
-    assert tuple(inputs) == INPUT_NAMES
-    assert {(value.shape, value.dtype.name) for value in inputs.values()} == {((2, SEQUENCE_LENGTH), "int32")}
+    assert {name: value.dtype for name, value in inputs.items()} == INPUT_TYPES
+    assert {value.shape for value in inputs.values()} == {(2, SEQUENCE_LENGTH)}
 
 
 def test_a_row_sees_its_own_slice_alone() -> None:
@@ -52,28 +61,40 @@ def test_only_the_newest_lines_of_a_long_history_are_seen() -> None:
     lines = columns(*((2 + n, n, n) for n in range(300)))
     inputs = inputs_of(lines, (0, 300, 300))
     assert inputs["item_index"][0].tolist() == [2 + n for n in range(300 - SEQUENCE_LENGTH, 300)]
-    assert inputs["orders_ago"][0, 0] == MAX_ORDERS_AGO
+    assert inputs["orders_ago"][0, 0] == SEQUENCE_LENGTH
+
+
+def test_an_order_that_does_not_fit_is_left_out_whole() -> None:
+    lines = columns(*((2 + n, n // 60, n // 60) for n in range(300)))
+    (seen,) = inputs_of(lines, (0, 300, 5))["item_index"]
+    assert seen[seen > 0].tolist() == [2 + n for n in range(60, 300)]
+
+
+def test_of_a_newest_order_that_does_not_fit_the_newest_lines_are_seen() -> None:
+    lines = columns((2, 0, 0), *((3 + n, 1, 1) for n in range(299)))
+    (seen,) = inputs_of(lines, (0, 300, 1))["item_index"]
+    assert seen.tolist() == [2 + n for n in range(300 - SEQUENCE_LENGTH, 300)]
 
 
 @pytest.mark.parametrize("lines", [columns(), columns((7, 0, 0))])
 def test_an_empty_history_is_all_padding(lines: LineColumns) -> None:
     inputs = inputs_of(lines, (0, 0, 5))
-    assert not any(inputs[name].any() for name in INPUT_NAMES)
+    assert not any(inputs[name].any() for name in INPUT_TYPES)
 
 
 def test_serving_a_batch_sees_what_training_on_one_column_set_saw() -> None:
     rng = np.random.default_rng(1)
     lines = columns(*((int(rng.integers(2, 50)), n // 3, n // 4) for n in range(400)))
-    together = inputs_of(lines, (0, 150, 90), (150, 400, 200))
-    second = LineColumns(lines.item_index[150:400], lines.bought_at[150:400], lines.order[150:400])
-    alone = inputs_of(second, (0, 250, 200))
-    for name in INPUT_NAMES:
+    together = inputs_of(lines, (0, 152, 90), (152, 400, 200))
+    second = lines.chosen(slice(152, 400))
+    alone = inputs_of(second, (0, 248, 200))
+    for name in INPUT_TYPES:
         np.testing.assert_array_equal(together[name][1], alone[name][0])
 
 
-def test_recency_is_never_padding_and_ends_after_a_year() -> None:
-    days = np.array([-3, 0, 3, 4, 364, 366, 5000], np.int64) * DAY
-    assert recency_buckets(days).tolist() == [1, 1, 1, 2, RECENCY_BUCKETS, RECENCY_BUCKETS, RECENCY_BUCKETS]
+def test_what_lies_ahead_of_the_question_was_just_now() -> None:
+    inputs = inputs_of(columns((7, 3, 0)), (0, 1, 1))
+    assert inputs["days_ago"][0, -1] == 0
 
 
 def test_a_vocabulary_keeps_padding_and_unknown_apart_from_items() -> None:

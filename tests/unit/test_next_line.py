@@ -8,8 +8,9 @@ import pytest
 from serving.features import FIRST_ITEM, INPUT_TYPES, Int64s
 from tests.shops import DAY, START, markov, without_times
 from trainer.backtest.sources.numbering import MICROSECONDS, Ids, SourceLines, numbered
+from trainer.models.model import Grain
+from trainer.models.next_purchase import NextPurchase
 from trainer.next_purchase.examples import inputs_of, visible_lines
-from trainer.next_purchase.line_fit import fit_lines
 from trainer.next_purchase.line_ranker import LineRanker
 from trainer.next_purchase.line_training import LineTraining
 from trainer.progress import Silent
@@ -40,8 +41,8 @@ def purchases_of(items: list[Int64s], user: Int64s | None = None, day: Int64s | 
             Ids(item, [f"item-{n:03}" for n in range(item.max() + 1)]),
             at=((START + days[number] * DAY) * MICROSECONDS).astype(np.int64),
             order=number,
-            quantity=np.ones(len(item)),
-            price=np.full(len(item), np.nan),
+            quantity=np.ones(len(item), np.float32),
+            price=np.full(len(item), np.nan, np.float32),
         )
     )
 
@@ -60,7 +61,9 @@ def hit_rate(scores: Float32s, purchases: Purchases, line: Int64s, k: int = 1) -
 
 
 def fit(purchases: Purchases, settings: LineTraining = SMALL) -> LineRanker:
-    return fit_lines(purchases, settings, Silent())
+    ranker = NextPurchase(lines=settings).fit(purchases, Grain.LINE, Silent())
+    assert isinstance(ranker, LineRanker)
+    return ranker
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,4 @@
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -6,7 +7,7 @@ from serving.features import FIRST_ITEM
 from streams.contract import messages
 from streams.contract.messages import Erasure, Event, Line, Purchase, Return
 from trainer.errors import NotEnoughData
-from trainer.purchase_history import PurchaseHistory, from_log, n_orders
+from trainer.purchase_history import PurchaseHistory, from_log
 
 START = datetime(2011, 1, 1, tzinfo=UTC)
 
@@ -28,30 +29,40 @@ def history_of(*events: Event) -> PurchaseHistory:
     return from_log({messages.log_key(e.user_id, e.event_id): messages.encode(e) for e in events})
 
 
-def rows(history: PurchaseHistory) -> list[tuple[int, int, str]]:
-    """User, order and item of every line."""
-    items = [history.vocabulary.item_id(index) for index in history.lines.item_index]
-    return list(zip(history.user.tolist(), history.lines.order.tolist(), items, strict=True))
+def rows(history: PurchaseHistory) -> list[tuple[str, int, str]]:
+    """User, number of the user's order and item of every line."""
+    bought = history.purchases
+    users = [bought.user_ids[user] for user in bought.user]
+    items = [history.vocabulary.item_id(index) for index in bought.item]
+    return list(zip(users, bought.user_order.tolist(), items, strict=True))
 
 
-def test_lines_lie_by_user_then_by_time_whatever_the_order_of_the_log() -> None:
+def test_lines_lie_in_the_order_of_time_whatever_the_order_of_the_log() -> None:
     history = history_of(
         bought("3", 5, "c"), bought("1", 0, "a", "b"), bought("2", 1, "x", user="other"), bought("0", 9, "d")
     )
-    assert rows(history) == [(0, 0, "x"), (1, 0, "a"), (1, 0, "b"), (1, 1, "c"), (1, 2, "d")]
-    assert history.lines.bought_at.tolist() == [int(at(day).timestamp()) for day in (1, 0, 0, 5, 9)]
-    assert (history.n_events, n_orders(history)) == (4, 4)
+    assert rows(history) == [("u", 0, "a"), ("u", 0, "b"), ("other", 0, "x"), ("u", 1, "c"), ("u", 2, "d")]
+    assert history.purchases.at.tolist() == [int(at(day).timestamp()) for day in (0, 0, 1, 5, 9)]
+    assert (history.n_events, history.n_orders) == (4, 4)
+
+
+def test_quantities_and_prices_come_along_and_a_missing_price_is_no_number() -> None:
+    priced = Purchase("1", "u", at(0), [Line("a", 3, 0.5), Line("b", 1)])
+    purchases = history_of(priced).purchases
+    assert purchases.quantity.tolist() == [3, 1]
+    assert purchases.price[0] == pytest.approx(0.5)
+    assert math.isnan(purchases.price[1])
 
 
 def test_orders_of_one_instant_are_ordered_by_their_ids() -> None:
-    assert rows(history_of(bought("2", 0, "b"), bought("1", 0, "a"))) == [(0, 0, "a"), (0, 1, "b")]
+    assert rows(history_of(bought("2", 0, "b"), bought("1", 0, "a"))) == [("u", 0, "a"), ("u", 1, "b")]
 
 
-def test_the_vocabulary_is_what_was_bought_and_does_not_depend_on_the_log_order() -> None:
+def test_items_are_numbered_by_their_first_purchase_whatever_the_order_of_the_log() -> None:
     one = history_of(bought("1", 0, "b", "a"), bought("2", 1, "c"))
     other = history_of(bought("2", 1, "c"), bought("1", 0, "b", "a"))
-    assert one.vocabulary.item_ids == other.vocabulary.item_ids == ("a", "b", "c")
-    assert min(one.lines.item_index) == FIRST_ITEM
+    assert one.vocabulary.item_ids == other.vocabulary.item_ids == ("b", "a", "c")
+    assert min(one.purchases.item) == FIRST_ITEM
 
 
 @pytest.mark.parametrize(
@@ -75,7 +86,7 @@ def test_a_return_takes_from_the_named_order_or_else_from_the_newest_before_it(e
 
 def test_an_order_of_which_nothing_is_left_does_not_count() -> None:
     history = history_of(bought("1", 0, "a"), bought("2", 1, "b"), bought("3", 2, "c"), returned("r", 3, "b", 1))
-    assert rows(history) == [(0, 0, "a"), (0, 1, "c")]
+    assert rows(history) == [("u", 0, "a"), ("u", 1, "c")]
 
 
 def test_records_that_are_no_purchase_are_left_out_and_counted() -> None:
@@ -88,7 +99,7 @@ def test_records_that_are_no_purchase_are_left_out_and_counted() -> None:
         messages.log_key("someone else", "1"): messages.encode(good),
     }
     history = from_log(log)
-    assert (history.n_events, history.n_unreadable, rows(history)) == (1, 4, [(0, 0, "a")])
+    assert (history.n_events, history.n_unreadable, rows(history)) == (1, 4, [("u", 0, "a")])
 
 
 @pytest.mark.parametrize("events", [[], [returned("r", 0, "a", 1)], [bought("1", 0, "a"), returned("r", 1, "a", 1)]])

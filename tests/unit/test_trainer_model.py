@@ -7,21 +7,23 @@ import numpy as np
 import pytest
 
 from serving.candidates import Candidates, difference
-from serving.features import FIRST_ITEM, INPUT_NAMES, SEQUENCE_LENGTH, ModelInputs
+from serving.features import FIRST_ITEM, INPUT_TYPES, SEQUENCE_LENGTH, ModelInputs
 from tests.unit.test_trainer_history import bought, history_of
 from trainer.errors import ExportMismatch
 from trainer.export import Exported, check, export, run_onnx
-from trainer.holdout import by_model, measure, popularity
-from trainer.lstm import NextPurchaseModel, OrderLoss
+from trainer.holdout import Split, measure, split_by_time
+from trainer.models.next_purchase import NextPurchaseRanker
+from trainer.next_purchase.examples import Examples, inputs_of, visible_lines
+from trainer.next_purchase.loss import OrderLoss
+from trainer.next_purchase.training import Learnt, learn
 from trainer.progress import Silent
-from trainer.sequences import Examples, Split, examples, split_by_time
 from trainer.settings import TrainerSettings
 from trainer.train import golden_inputs
-from trainer.training import train
 
 K = 4
 COLOURS = ("red", "green", "blue", "black", "white", "pink")
-SETTINGS = TrainerSettings(epochs=6, batch_size=16, learning_rate=0.01)
+SETTINGS = TrainerSettings(batch_size=16, learning_rate=0.01)
+EPOCHS = 5
 
 
 @pytest.fixture(scope="module")
@@ -31,39 +33,42 @@ def split() -> Split:
         for user, colour in enumerate(COLOURS * 10)
         for n in range(6)
     ]
-    return split_by_time(examples(history_of(*orders)), holdout_days=5)
+    return split_by_time(history_of(*orders).purchases, holdout_days=5)
 
 
 @pytest.fixture(scope="module")
-def model(split: Split) -> NextPurchaseModel:
-    return train(split.learn, popularity(split.all.history, split.at), SETTINGS, Silent())
+def learnt(split: Split) -> Learnt:
+    return learn(split.past, SETTINGS, Silent(), EPOCHS)
 
 
 @pytest.fixture(scope="module")
-def exported(model: NextPurchaseModel, split: Split) -> Exported:
-    return export(model, golden_inputs(split.held_out), K)
+def exported(learnt: Learnt, split: Split) -> Exported:
+    return export(learnt.model, golden_inputs(split.held_out), K)
 
 
-def items_of(split: Split, answer: Candidates, row: int) -> list[str]:
-    return [split.all.history.vocabulary.item_id(index) for index in answer.item_index[row]]
+@pytest.fixture(scope="module")
+def inputs(split: Split) -> ModelInputs:
+    return inputs_of_examples(split.held_out)
 
 
-def test_it_learns_what_comes_next_and_beats_popularity(model: NextPurchaseModel, split: Split) -> None:
-    bought_before = popularity(split.all.history, split.at)
-    metrics = measure(model, split.held_out, bought_before)
+def inputs_of_examples(examples: Examples) -> ModelInputs:
+    purchases = examples.moments.purchases
+    return inputs_of(visible_lines(purchases), examples.moments, purchases.vocabulary_size)
+
+
+def test_it_learns_what_comes_next_and_beats_popularity(learnt: Learnt, split: Split) -> None:
+    metrics = measure(NextPurchaseRanker(learnt), split)
     assert all(math.isfinite(value) for value in metrics.values())
     assert metrics["ndcg_at_10"] > metrics["popularity_ndcg_at_10"]
-    first = by_model(model, split.held_out, 2)
-    assert (
-        np.mean([set(top) == set(wanted[:2]) for top, wanted in zip(first, split.held_out.targets, strict=True)]) > 0.9
-    )
+    best = np.argsort(-NextPurchaseRanker(learnt).scores(split.held_out.moments), axis=1)[:, :2]
+    found = [set(top) == set(wanted[:2]) for top, wanted in zip(best, split.held_out.targets, strict=True)]
+    assert np.mean(found) > 0.9
 
 
-def test_the_same_seed_learns_the_same(model: NextPurchaseModel, split: Split) -> None:
-    again = train(split.learn, popularity(split.all.history, split.at), SETTINGS, Silent())
-    np.testing.assert_allclose(
-        again.predict_on_batch(split.held_out.inputs()), model.predict_on_batch(split.held_out.inputs()), rtol=1e-3
-    )
+def test_the_same_seed_learns_the_same(learnt: Learnt, split: Split) -> None:
+    again = learn(split.past, SETTINGS, Silent(), EPOCHS)
+    one, other = (NextPurchaseRanker(each).scores(split.held_out.moments) for each in (learnt, again))
+    np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
 
 
 def test_the_exported_graph_answers_as_the_model(exported: Exported) -> None:
@@ -79,16 +84,15 @@ def test_a_graph_that_answers_otherwise_is_refused(exported: Exported) -> None:
         check(exported.onnx, exported.golden._replace(answers=exported.golden.answers._replace(score=score)))
 
 
-def test_candidates_are_items_best_first_with_probabilities(exported: Exported, split: Split) -> None:
-    answer = run_onnx(exported.onnx, split.held_out.inputs())
+def test_candidates_are_items_best_first_with_probabilities(exported: Exported, inputs: ModelInputs) -> None:
+    answer = run_onnx(exported.onnx, inputs)
     assert (answer.item_index >= FIRST_ITEM).all()
     assert (np.diff(answer.score, axis=1) <= 0).all()
     assert (answer.score > 0).all()
     assert (answer.score.sum(axis=1) <= 1 + 1e-5).all()
 
 
-def test_the_reason_for_an_item_bought_before_is_a_line_that_bought_it(exported: Exported, split: Split) -> None:
-    inputs = split.held_out.inputs()
+def test_the_reason_for_an_item_bought_before_is_a_line_that_bought_it(exported: Exported, inputs: ModelInputs) -> None:
     answer = run_onnx(exported.onnx, inputs)
     for row in range(len(answer.item_index)):
         for candidate, reason in zip(answer.item_index[row], answer.because[row], strict=True):
@@ -97,15 +101,18 @@ def test_the_reason_for_an_item_bought_before_is_a_line_that_bought_it(exported:
                 assert inputs["item_index"][row, reason] == candidate
 
 
-def test_numbers_outside_the_tables_and_empty_histories_harm_no_other_row(exported: Exported, split: Split) -> None:
-    good = split.held_out.rows(slice(0, 1)).inputs()
-    wild = np.tile(np.array([-1, 2**31 - 1], np.int32), (1, SEQUENCE_LENGTH // 2))
-    empty = np.zeros((1, SEQUENCE_LENGTH), np.int32)
-    together: ModelInputs = {name: np.concatenate([wild, good[name], empty]) for name in INPUT_NAMES}
-    answer, alone = run_onnx(exported.onnx, together), run_onnx(exported.onnx, good)
-    assert answer.fault(3) == ""
-    assert items_of(split, answer, 1) == items_of(split, alone, 0)
-    assert (answer.because[[0, 2]] == -1).all()
+def test_numbers_outside_the_tables_and_empty_histories_harm_no_other_row(
+    exported: Exported, inputs: ModelInputs
+) -> None:
+    together, alone = {}, {}
+    for name, dtype in INPUT_TYPES.items():
+        alone[name] = inputs[name][:1]
+        wild = np.tile([-1, 2**31 - 1], (1, SEQUENCE_LENGTH // 2)).astype(dtype)
+        together[name] = np.concatenate([wild, alone[name], np.zeros((1, SEQUENCE_LENGTH), dtype)])
+    found, expected = run_onnx(exported.onnx, together), run_onnx(exported.onnx, alone)
+    assert found.fault(3) == ""
+    assert difference(expected, Candidates(found.item_index[1:2], found.score[1:2], found.because[1:2])) == ""
+    assert (found.because[[0, 2]] == -1).all()
 
 
 def test_padding_counts_nowhere_in_the_loss() -> None:
@@ -123,9 +130,9 @@ def test_the_loss_asks_for_any_item_of_the_order() -> None:
     assert float(both) == pytest.approx(0.0067, abs=1e-3)
 
 
-def test_a_shop_with_few_items_answers_with_all_of_them(model: NextPurchaseModel, split: Split) -> None:
-    n_items = split.all.history.vocabulary.n_items
-    answer = run_onnx(export(model, golden_inputs(split.held_out), n_items).onnx, split.held_out.inputs())
+def test_a_shop_with_few_items_answers_with_all_of_them(learnt: Learnt, split: Split, inputs: ModelInputs) -> None:
+    n_items = split.past.n_items
+    answer = run_onnx(export(learnt.model, golden_inputs(split.held_out), n_items).onnx, inputs)
     assert {len(set(row)) for row in answer.item_index.tolist()} == {n_items}
 
 

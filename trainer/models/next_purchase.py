@@ -1,7 +1,8 @@
 """The model that the worker serves: an LSTM over a user's orders, with heads that repeat and explore.
 
-See `trainer.next_purchase.network`. Within the time of the fit it is asked with the popularity of the
-question's day; after it, with that of the last day that was observed, while its weights stay.
+See `trainer.next_purchase.network`, and `trainer.next_purchase.line_network` for the next line. At order grain,
+within the time of the fit it is asked with the popularity of the question's day; after it, with that of the last
+day that was observed, while its weights stay. At line grain it learns on with each day that it is shown.
 """
 
 from collections.abc import Callable
@@ -10,10 +11,12 @@ from typing import Any
 import numpy as np
 import tensorflow
 
-from trainer.models.model import Grain
+from trainer.models.model import Grain, Ranker
 from trainer.next_purchase.batches import training_inputs
 from trainer.next_purchase.examples import visible_lines
 from trainer.next_purchase.facts import Ledger
+from trainer.next_purchase.line_fit import fit_lines
+from trainer.next_purchase.line_training import LineTraining
 from trainer.next_purchase.training import Learnt, learn
 from trainer.progress import Progress
 from trainer.purchases import Float32s, Moments, Purchases
@@ -23,16 +26,19 @@ BATCH = 128
 
 
 class NextPurchase:
-    """`epochs` and the other settings are those of a release."""
+    """`settings` are those of a release, `lines` those at line grain."""
 
     name = "next-purchase"
 
-    def __init__(self, settings: TrainerSettings | None = None, seed: int = 1) -> None:
+    def __init__(
+        self, settings: TrainerSettings | None = None, lines: LineTraining | None = None, seed: int = 1
+    ) -> None:
         self._settings = settings or TrainerSettings(seed=seed)
+        self._lines = lines or LineTraining(seed=seed)
 
-    def fit(self, past: Purchases, grain: Grain, progress: Progress) -> "NextPurchaseRanker":
-        if grain is not Grain.ORDER:
-            raise NotImplementedError(f"{self.name} answers the next order, not the next {grain}")
+    def fit(self, past: Purchases, grain: Grain, progress: Progress) -> Ranker:
+        if grain is Grain.LINE:
+            return fit_lines(past, self._lines, progress)
         return NextPurchaseRanker(learn(past, self._settings, progress))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import tensorflow
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from serving.features import INPUT_TYPES, PADDING, SEQUENCE_LENGTH, Float32s, Int32s, Int64s, LineColumns, ModelInputs
 from trainer.next_purchase.examples import Examples, inputs_of, visible_lines
@@ -13,8 +13,8 @@ from trainer.next_purchase.network import FACTS, LINE_FACTS
 from trainer.purchases import Moments
 from trainer.training import n_batches
 
-ON_THE_VISIT, RIGHT_AFTER = 0.6, 0.25
-"""Shares of the examples that are asked on the visit and right after the order before; the others in between."""
+ON_THE_VISIT = 0.7
+"""Share of the examples that are asked on the visit; the others are asked right after the order before."""
 _LENGTH_STEP = 32
 _BATCHES_PER_CHUNK = 16
 
@@ -26,15 +26,11 @@ class Batches:
     would be done on padding.
     """
 
-    def __init__(
-        self, examples: Examples, facts: ItemFacts, batch_size: int, seed: int, *, fixed: bool = False
-    ) -> None:
-        """`fixed`: the same every time, to compare by."""
+    def __init__(self, examples: Examples, facts: ItemFacts, batch_size: int, seed: int) -> None:
         self._examples = examples
         self._facts = facts
         self._batch_size = batch_size
         self._seed = seed
-        self._fixed = fixed
         self._times = 0
         self._lines = visible_lines(examples.moments.purchases)
         self._lengths = lengths(examples.moments)
@@ -44,8 +40,8 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[ModelInputs, Int32s]]:
         random = np.random.default_rng([self._seed, self._times])
-        self._times += not self._fixed
-        away = shares_of_absence(random, len(self._examples))
+        self._times += 1
+        away = (random.random(len(self._examples)) < ON_THE_VISIT).astype(np.float64)
         for rows in self._rows(random):
             examples = self._examples.rows(rows)
             yield training_inputs(self._lines, examples.asked(away[rows]), self._facts), examples.targets
@@ -76,13 +72,8 @@ def _spec(dtype: DTypeLike, *sizes: int | None) -> tensorflow.TensorSpec:
 def lengths(moments: Moments) -> Int64s:
     """How many lines the model sees of each: [n]."""
     start, _, end = moments.spans
-    return np.minimum(end - start, np.int64(SEQUENCE_LENGTH))
-
-
-def shares_of_absence(random: np.random.Generator, n: int) -> NDArray[np.float64]:
-    """For each example, after which share of the time between two orders it is asked: [n], 0 to 1."""
-    kind, share = random.random(n), random.random(n)
-    return np.where(kind < ON_THE_VISIT, 1.0, np.where(kind < ON_THE_VISIT + RIGHT_AFTER, 0.0, share))
+    seen: Int64s = np.minimum(end - start, SEQUENCE_LENGTH)
+    return seen
 
 
 def training_inputs(lines: LineColumns, moments: Moments, facts: ItemFacts) -> ModelInputs:

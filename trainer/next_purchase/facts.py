@@ -15,9 +15,9 @@ from trainer.purchases import Purchases
 
 WINDOWS_DAYS = (7.0, 30.0, 90.0, np.inf)
 ALL_TIME = len(WINDOWS_DAYS) - 1
-"""Where the logarithm of all of an item's lines stands."""
+"""Where the item's share of all lines stands."""
 N_FACTS = len(WINDOWS_DAYS) + 1
-"""Logarithm of an item's lines in each window, and how often who had it bought it again."""
+"""An item's share of the lines in each window, and how often who had it bought it again."""
 MAX_VALUES = 64_000_000
 """Of all tables together: a quarter of a gigabyte."""
 MAX_TABLES = 400
@@ -71,7 +71,7 @@ class Ledger:
         windows = [self._counts(self.purchases.position(at - days * self.day), end) for days in WINDOWS_DAYS]
         n_again = self._counts(0, end, self._bought_again)
         rate = (n_again + _PRIOR_AGAIN) / (windows[ALL_TIME] + _PRIOR_BOUGHT)
-        return np.stack([*(np.log1p(counts) for counts in windows), rate], axis=-1).astype(np.float32)
+        return np.stack([*(_log_share(counts) for counts in windows), rate], axis=-1).astype(np.float32)
 
     @cached_property
     def _bought_again(self) -> Float32s:
@@ -93,8 +93,15 @@ class Ledger:
         days = np.unique(np.linspace(first, last, min(room, last - first + 1)).astype(np.int64))
         return np.ceil(days * self.day).astype(np.int64)
 
-    def _counts(self, start: int, end: int, weights: Float32s | None = None) -> Int64s:
-        items = self.purchases.item[start:end]
+    def _counts(self, start: int, end: int, weights: Float32s | None = None) -> Float32s:
         # What is newer than the vocabulary lies above it.
-        size = self.vocabulary_size
-        return np.bincount(items, None if weights is None else weights[start:end], size)[:size]
+        size, chosen = self.vocabulary_size, slice(start, end)
+        counted = np.bincount(self.purchases.item[chosen], None if weights is None else weights[chosen], size)
+        return counted[:size].astype(np.float32)
+
+
+def _log_share(counts: Float32s) -> Float32s:
+    """Logarithm of how many lines an item has beside the mean of all: what counts from month to month is not
+    how much the shop sells."""
+    shares: Float32s = np.log1p(counts) - np.log1p(counts.mean())
+    return shares

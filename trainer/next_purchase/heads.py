@@ -15,7 +15,7 @@ _NARROW = 16
 
 
 class Explore(layers.Layer):  # type: ignore[misc] # Keras has no types
-    """Any item of the catalogue: its vector against the taste, its popularity, and the trends if the user follows them."""
+    """Any item of the catalogue: its vector against the taste, its popularity, and trends as far as they move users."""
 
     def __init__(self, architecture: Architecture, bias: Float32s) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Repeat(layers.Layer):  # type: ignore[misc] # Keras has no types
         self.item = layers.Dense(_NARROW)
         self.item_dropout = layers.Dropout(architecture.state_dropout)
         self.score = keras.Sequential(
-            [layers.Dense(64, activation="gelu"), layers.Dense(32, activation="gelu"), layers.Dense(1)]
+            [layers.Dense(64, activation="silu"), layers.Dense(32, activation="silu"), layers.Dense(1)]
         )
 
     def call(self, state: Tensor, vectors: Tensor, own: OwnItems, facts: Tensor, training: bool = False) -> Tensor:

@@ -17,8 +17,8 @@ KEY = 64
 """Width in which a state is compared with bought lines."""
 LISTED_SHARE, LISTED_STEPS = 0.75, 3
 """An order may be a list where it holds so many steps at least, and so many of them lead down the item ids."""
-_LISTED_ITEMS = 5.0
-"""Learning starts with rates of about exp(-5): a list holds one in 150 items."""
+_LISTED_ITEMS = 3.5
+"""Learning starts with rates of about exp(-3.5): a list holds one in 30 items."""
 _HIGHEST_RATE = 4.0
 _RARE = -2.0
 """Where learning starts: the logit of one more line of what lies in the order already."""

@@ -55,7 +55,7 @@ class LineTables(NamedTuple):
     """What the model knows without having learnt it, as of the end of the past."""
 
     trends: Float32s
-    """Logarithms of how often each item was bought lately, the last column at all: [V, F]."""
+    """How popular each item was lately, and in the last column at all, as logarithms: [V, F]."""
     followers: FollowerRows
     """One row per item."""
 

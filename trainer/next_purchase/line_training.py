@@ -49,7 +49,7 @@ class TrendsByDay(NamedTuple):
     made_at: Int64s
     """Each table holds what had happened before this moment: [S]."""
     tables: Float32s
-    """Logarithms of how often each item was bought, in several windows: [S, V, F]."""
+    """How popular each item was in several windows, as logarithms: [S, V, F]."""
 
     def at(self, as_of: Int64s) -> Trends:
         """The newest tables made at or before these moments, each once."""

@@ -22,10 +22,11 @@ class OrderVectors(layers.Layer):  # type: ignore[misc] # Keras has no types
 
     def call(self, inputs: dict[str, Tensor], vectors: Tensor, training: bool = False) -> Tensor:
         """[B, S, E + N_ABOUT], nothing where there is no order; `vectors` are the lines' items [B, L, E]."""
-        # Column S-1 is the newest closed order; lines of older ones and of the open one lie in no column.
-        column = self.n_orders - inputs["orders_ago"]
-        present = ops.cast(inputs["item_index"] != PADDING, "float32")
-        in_order = ops.one_hot(column, self.n_orders, dtype="float32") * present[..., None]
+        # Column S-1 is the newest closed order; lines of older ones and of the open one lie in no column. Not
+        # ops.one_hot: its ONNX form counts negative columns from the end.
+        column = (self.n_orders - inputs["orders_ago"])[..., None]
+        present = (inputs["item_index"] != PADDING)[..., None]
+        in_order = ops.cast(ops.logical_and(column == ops.arange(self.n_orders), present), "float32")
         n_lines = ops.sum(in_order, axis=1)[..., None]
         columns = ops.concatenate([vectors, inputs["days_ago"][..., None]], axis=-1)
         means = ops.einsum("bls,ble->bse", in_order, columns) / ops.maximum(n_lines, 1.0)

@@ -50,14 +50,14 @@ class OwnItemFeatures(layers.Layer):  # type: ignore[misc] # Keras has no types
         sums = ops.matmul(same, self._summed(days, orders, quantity, spend) * known[..., None])
         count, oldest = sums[..., 0], ops.max(same * days[:, None, :], axis=-1)
         n_orders = ops.maximum(ops.max(orders, axis=-1, keepdims=True), 1.0)
-        newest_order = ops.min(ops.where(known > 0, days, 1e6), axis=-1, keepdims=True)
         first_order = ops.max(days, axis=-1, keepdims=True)
+        newest_order = ops.min(ops.where(known > 0, days, first_order), axis=-1, keepdims=True)
         interval = (oldest - days) / ops.maximum(count - 1.0, 1.0)
         several = ops.cast(count > 1.5, "float32")
         due = several * ops.clip(days / ops.maximum(interval, 1.0), 0.0, _MAX_DUE)
         user = [
             ops.log(n_orders),
-            log1p(newest_order) * ops.cast(newest_order < 1e6, "float32"),
+            log1p(newest_order),
             log1p((first_order - newest_order) / ops.maximum(n_orders - 1.0, 1.0)),
             log1p(ops.sum(is_newest, axis=-1, keepdims=True)) - 4.0,
         ]

@@ -47,7 +47,7 @@ def learn(past: Purchases, settings: TrainerSettings, progress: Progress, epochs
     task = Task(architecture, tables, facts, settings)
     if epochs is None:
         epochs = best_epochs(task, examples, progress)
-    model, losses = task.fit(examples, None, epochs, progress)
+    model, losses = task.fit(examples, epochs, progress)
     return Learnt(model, facts, epochs, losses)
 
 
@@ -60,57 +60,46 @@ class Task:
     facts: ItemFacts
     settings: TrainerSettings
 
-    def fit(
-        self, examples: Examples, watched: Examples | None, epochs: int, progress: Progress
-    ) -> tuple[NextPurchaseModel, LossCurve]:
-        """A new model that learns `epochs` times from the examples, or less often where that begins to harm on
-        the watched ones."""
+    def fit(self, examples: Examples, epochs: int, progress: Progress) -> tuple[NextPurchaseModel, LossCurve]:
+        """A new model that learns so many times from the examples."""
         keras.utils.set_random_seed(self.settings.seed)
         model = NextPurchaseModel(self.architecture, self.tables)
         batches = self._batches(examples)
+        rate = _learning_rate(len(batches) * epochs, self.settings.learning_rate)
         # XLA would compile for longer than it saves.
-        model.compile(self._optimizer(len(batches) * epochs), OrderLoss(), jit_compile=False)
-        callbacks: list[keras.callbacks.Callback] = [Told(progress)]
-        if watched is not None:
-            callbacks += [keras.callbacks.SwapEMAWeights(), keras.callbacks.EarlyStopping("val_loss", patience=1)]
-        told = model.fit(
-            batches.dataset(),
-            epochs=epochs,
-            validation_data=None if watched is None else self._batches(watched, fixed=True).dataset(),
-            shuffle=False,
-            verbose=0,
-            callbacks=callbacks,
-        ).history
-        return model, LossCurve(tuple(told["loss"]), tuple(told.get("val_loss", ())))
+        model.compile(keras.optimizers.Adam(rate, clipnorm=1.0), OrderLoss(), jit_compile=False)
+        told = model.fit(batches.dataset(), epochs=epochs, shuffle=False, verbose=0, callbacks=[Told(progress)])
+        return model, LossCurve(tuple(told.history["loss"]))
 
-    def _batches(self, examples: Examples, *, fixed: bool = False) -> Batches:
-        return Batches(examples, self.facts, self.settings.batch_size, self.settings.seed, fixed=fixed)
+    def loss(self, model: NextPurchaseModel, examples: Examples) -> float:
+        """How much the examples surprise a model."""
+        return float(model.evaluate(self._batches(examples).dataset(), verbose=0))
 
-    def _optimizer(self, n_steps: int) -> keras.optimizers.Optimizer:
-        # The running mean of the weights needs no rate that falls at the right time, so that an epoch more or
-        # less does not change the epochs before it.
-        return keras.optimizers.Adam(
-            _rate(n_steps, self.settings.learning_rate),
-            clipnorm=1.0,
-            use_ema=True,
-            ema_momentum=self.settings.averaging,
-        )
+    def _batches(self, examples: Examples) -> Batches:
+        return Batches(examples, self.facts, self.settings.batch_size, self.settings.seed)
 
 
 def best_epochs(task: Task, examples: Examples, progress: Progress) -> int:
-    """After how many epochs on the older examples the newer ones surprise least."""
-    n_watched = int(len(examples) * WATCHED_SHARE)
+    """How often to learn from each example: twice as often as long as the newest ones then surprise less."""
+    epochs, n_watched = task.settings.epochs, int(len(examples) * WATCHED_SHARE)
     if n_watched < FEWEST_WATCHED:
-        return task.settings.epochs
+        return epochs
     older, newer = examples.rows(slice(0, -n_watched)), examples.rows(slice(-n_watched, None))
-    _, losses = task.fit(older, newer, task.settings.epochs, progress)
-    return int(np.argmin(losses.validation)) + 1
+    surprise = task.loss(task.fit(older, epochs, progress)[0], newer)
+    while 2 * epochs <= task.settings.most_epochs:
+        again = task.loss(task.fit(older, 2 * epochs, progress)[0], newer)
+        if again >= surprise:
+            break
+        epochs, surprise = 2 * epochs, again
+    return epochs
 
 
-def _rate(n_steps: int, rate: float) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Small in the first steps, then level."""
-    warm_up = max(2, min(WARM_UP_STEPS, n_steps // 4))
-    return keras.optimizers.schedules.PiecewiseConstantDecay([warm_up // 2, warm_up], [rate / 10, rate / 3, rate])
+def _learning_rate(n_steps: int, highest: float) -> keras.optimizers.schedules.CosineDecay:
+    """Up to the highest rate in the first steps, then down to a fiftieth of it along a cosine."""
+    warm_up = min(WARM_UP_STEPS, n_steps // 4)
+    return keras.optimizers.schedules.CosineDecay(
+        highest / 10, max(1, n_steps - warm_up), alpha=0.02, warmup_target=highest, warmup_steps=warm_up
+    )
 
 
 def median_prices(past: Purchases) -> Float32s:
