@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from serving.features import FIRST_ITEM, INPUT_TYPES, Int64s
+from serving.candidates import NO_REASON
+from serving.features import FIRST_ITEM, INPUT_TYPES, PADDING, Int64s
 from tests.shops import DAY, START, markov, without_times
 from trainer.backtest.sources.numbering import MICROSECONDS, Ids, SourceLines, numbered
+from trainer.export import export
 from trainer.models.model import Grain
 from trainer.models.next_purchase import NextPurchase
 from trainer.next_purchase.examples import inputs_of, visible_lines
@@ -140,6 +142,17 @@ def test_whole_histories_of_single_lines_give_the_same_answer(
     moments = asked(single_lines, np.arange(split, split + 50))
     inputs = inputs_of(visible_lines(single_lines), moments, stream.model.architecture.vocabulary_size)
     np.testing.assert_allclose(np.asarray(stream.model(inputs)), stream.scores(moments), rtol=1e-3, atol=1e-3)
+
+
+def test_answers_the_same_as_an_onnx_graph(ranker: LineRanker, lists: Purchases, late: Int64s) -> None:
+    moments = asked(lists, late[:40])
+    inputs = inputs_of(visible_lines(lists), moments, ranker.model.architecture.vocabulary_size)
+    answers = export(ranker.model, inputs, 5).golden.answers
+    scores = ranker.probabilities(ranker.scores(moments))
+    np.testing.assert_allclose(answers.score, -np.sort(-scores, axis=1)[:, :5], rtol=1e-3)
+    nothing_visible = (inputs["item_index"] == PADDING).all(axis=1)
+    np.testing.assert_array_equal(answers.because[nothing_visible], NO_REASON)
+    assert (answers.because[~nothing_visible] >= 0).all()
 
 
 def test_learns_from_the_stream(stream: LineRanker, single_lines: Purchases, split: int) -> None:

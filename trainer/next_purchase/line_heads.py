@@ -18,8 +18,8 @@ KEY = 64
 LISTED_SHARE, LISTED_STEPS = 0.75, 3
 """An order may be a list where it holds so many steps at least, and so many of them lead down the item ids."""
 _LISTED_ITEMS = 3.5
-"""Learning starts with rates of about exp(-3.5): a list holds one in 30 items."""
-_HIGHEST_RATE = 4.0
+"""Learning starts with logits of about -3.5: a list holds one in 30 items."""
+_LEAST = 1e-9
 _RARE = -2.0
 """Where learning starts: the logit of one more line of what lies in the order already."""
 
@@ -57,7 +57,7 @@ class RepeatLine(layers.Layer):  # type: ignore[misc] # Keras has no types
     def __init__(self) -> None:
         super().__init__()
         self.of_item, self.of_before = layers.Dense(KEY), layers.Dense(KEY, use_bias=False)
-        self.of_age, self.age = layers.Dense(KEY, use_bias=False), layers.Dense(16, activation="gelu")
+        self.of_age, self.age = layers.Dense(KEY, use_bias=False), layers.Dense(16, activation="silu")
         self.query, self.gate, self.by_age = layers.Dense(KEY), layers.Dense(1), layers.Dense(1)
         self.again = self.add_weight(name="again", shape=(), initializer=keras.initializers.Constant(_RARE))
 
@@ -98,18 +98,19 @@ class FollowLine(layers.Layer):  # type: ignore[misc] # Keras has no types
 
 
 class ReadList(layers.Layer):  # type: ignore[misc] # Keras has no types
-    """Reads on down the item ids: each item that comes up is taken at a rate r, so the next one is y with
-    probability (1 - exp(-r_y)) exp(-sum of the rates passed on the way)."""
+    """Reads on down the item ids: each item that comes up is taken with a probability p, so the next one is y with
+    probability p_y times the product of (1 - p) over those passed on the way."""
 
     def __init__(self, width: int, place: Int32s, n_trends: int) -> None:
         super().__init__()
-        self.place = ops.convert_to_tensor(place)
-        self.by_place = ops.convert_to_tensor(np.argsort(place).astype(np.int32))
+        # As weights, because an exported graph would ask for other constants as inputs.
+        self.place = self._constant("place", place)
+        self.by_place = self._constant("by_place", np.argsort(place).astype(np.int32))
         small = keras.initializers.RandomNormal(stddev=0.01)
         self.taste = layers.Dense(width, kernel_initializer=small)
         self.length, self.gate = layers.Dense(1), layers.Dense(1, kernel_initializer="zeros")
         self.bias = self.add_weight(name="bias", shape=place.shape, initializer="zeros")
-        # Learning starts with rates that rise with the popularity of the two shortest windows.
+        # Learning starts with logits that rise with the popularity of the two shortest windows.
         start = starting_at(0.5 * (np.arange(n_trends) < 2))
         self.trends = self.add_weight(name="trends", shape=(n_trends,), initializer=start)
 
@@ -121,20 +122,25 @@ class ReadList(layers.Layer):  # type: ignore[misc] # Keras has no types
         state, newest, steps = (ops.take(values, position, axis=0) for values in (state, newest, steps))
         known = ops.concatenate([state * 0.1, steps[:, :1] / steps[:, 1:], log1p(steps[:, 1:])], axis=-1)
         gate = self.gate(known)
-        rate = self._rates(state, items, Trends(trends.tables, ops.take(trends.number, position)))
+        taken = self._taken(state, items, Trends(trends.tables, ops.take(trends.number, position)))
         below = ops.arange(ops.shape(items)[0])[None] > newest[:, None]
-        rate = ops.where(below, rate, 0.0)
-        passed = ops.cumsum(rate, axis=1)
-        logits = ops.log(1.0 - ops.exp(-rate) + 1e-12) - (passed - rate)
-        total = ops.log(1.0 - ops.exp(-passed[:, -1]) + 1e-9) + gate[:, 0]
-        return Listing(position, ops.where(below, logits, -FAR) + gate, total)
+        # log p = taken - softplus(taken) and log(1 - p) = -softplus(taken), whatever the size of the logit.
+        passed = ops.cumsum(ops.where(below, ops.softplus(taken), 0.0), axis=1)
+        logits = ops.where(below, taken - passed, -FAR) + gate
+        total = ops.log(ops.maximum(1.0 - ops.exp(-passed[:, -1]), _LEAST)) + gate[:, 0]
+        return Listing(position, logits, total)
 
-    def _rates(self, state: Tensor, items: Tensor, trends: Trends) -> Tensor:
-        """Of the items in the order of the list: [R, V]."""
+    def _constant(self, name: str, values: Int32s) -> Tensor:
+        return self.add_weight(
+            name=name, shape=values.shape, dtype="int32", initializer=starting_at(values), trainable=False
+        )
+
+    def _taken(self, state: Tensor, items: Tensor, trends: Trends) -> Tensor:
+        """Logits of the items' probabilities to be taken, in the order of the list: [R, V]."""
         popular = ops.matmul(trends.tables, self.trends[:, None])[..., 0] + self.bias
         popular = ops.take(ops.take(popular, self.by_place, axis=1), trends.number, axis=0)
         match = ops.matmul(self.taste(state), ops.transpose(ops.take(items, self.by_place, axis=0)))
-        return ops.exp(ops.minimum(match + popular + self.length(state) - _LISTED_ITEMS, _HIGHEST_RATE))
+        return match + popular + self.length(state) - _LISTED_ITEMS
 
     def steps(self, item: Tensor) -> tuple[Tensor, Tensor]:
         """Of open lines [B, T], at every position: the place of the newest [B, T], and how many of the steps led
@@ -144,7 +150,7 @@ class ReadList(layers.Layer):  # type: ignore[misc] # Keras has no types
         step = ops.cast(known[:, 1:] & known[:, :-1], "float32")
         down = ops.cast(place[:, 1:] >= place[:, :-1], "float32") * step
         steps = ops.cumsum(ops.stack([down, step], axis=-1), axis=1)
-        nowhere = len(self.place)
+        nowhere = self.place.shape[0]
         newest = ops.where(known, place, nowhere)
         return _later(newest, 1, nowhere), _later(steps, 2, 0.0)
 

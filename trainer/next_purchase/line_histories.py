@@ -14,6 +14,8 @@ from trainer.next_purchase.runs import Run
 from trainer.next_purchase.tensors import Tensor
 
 AGES = ("days_ago", "orders_ago")
+MOST = {"days_ago": 36_500.0, "orders_ago": 10_000, "quantity": 1e6}
+"""What is more than this is taken for this."""
 
 
 class SplitHistories(NamedTuple):
@@ -29,20 +31,23 @@ class SplitHistories(NamedTuple):
 
 def split(inputs: dict[str, Tensor], run: Run, vocabulary_size: int) -> SplitHistories:
     """What is read line by line, and what was before."""
-    item = inputs["item_index"]
-    # One number outside its table would fail all users of the batch.
-    item = ops.where((item >= 0) & (item < vocabulary_size), item, UNKNOWN)
+    item = known(inputs["item_index"], vocabulary_size)
     is_open = item != PADDING
     if run is Run.ORDER:
         is_open = is_open & (inputs["orders_ago"] == OPEN_ORDER)
     n_open, n_lines = ops.sum(ops.cast(is_open, "int32"), axis=1), ops.shape(item)[1]
     skipped = (ops.maximum(n_open - MAX_OPEN_LINES + 1, 0) + WINDOW_STEP - 1) // WINDOW_STEP * WINDOW_STEP
     first = n_lines - n_open + skipped
-    lines = {**inputs, "item_index": item}
+    lines = {name: ops.clip(inputs[name], 0, most) for name, most in MOST.items()} | {"item_index": item}
     if run is Run.USER:
         closed = _closed(_seen_from(lines, ops.minimum(first, n_lines - 1)), first)
         return SplitHistories(closed, _window(lines, first, ops.zeros_like(first)), n_open - skipped)
     return SplitHistories(_closed(lines, n_lines - n_open), _window(lines, first, skipped), n_open - skipped)
+
+
+def known(item: Tensor, vocabulary_size: int) -> Tensor:
+    """Items, UNKNOWN where they lie in no table: one such number would fail all users of the batch."""
+    return ops.where((item >= 0) & (item < vocabulary_size), item, UNKNOWN)
 
 
 def _seen_from(lines: dict[str, Tensor], column: Tensor) -> dict[str, Tensor]:

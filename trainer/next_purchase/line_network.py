@@ -21,12 +21,13 @@ from serving.features import FIRST_ITEM, PADDING, Float32s, Int32s
 from trainer.next_purchase.architecture import Architecture
 from trainer.next_purchase.followers import FollowerRows
 from trainer.next_purchase.line_heads import ExploreNext, FollowLine, ReadList, RepeatLine, Trends
-from trainer.next_purchase.line_histories import split
+from trainer.next_purchase.line_histories import known, split
 from trainer.next_purchase.line_reader import LineReader
 from trainer.next_purchase.mixture import Sources, log_probabilities
 from trainer.next_purchase.open_orders import OpenInputs
+from trainer.next_purchase.reasons import closest_lines
 from trainer.next_purchase.runs import Run
-from trainer.next_purchase.tensors import Tensor, starting_at
+from trainer.next_purchase.tensors import FAR, Tensor, starting_at
 
 
 class Asked(NamedTuple):
@@ -96,6 +97,20 @@ class NextLineModel(keras.Model):  # type: ignore[misc] # Keras has no types
         asked, at = self.asked(inputs)
         return log_probabilities(self.sources(asked, at), self.place)
 
+    def candidates(self, inputs: dict[str, Tensor], k: int) -> dict[str, Tensor]:
+        """The answer of serving.candidates: for each user the k best, their probabilities and reasons."""
+        asked, at = self.asked(inputs)
+        sources = self.sources(asked, at)
+        score, candidate = ops.top_k(ops.exp(log_probabilities(sources, self.place)), k)
+        candidate = ops.cast(candidate, "int32")
+        item = known(inputs["item_index"], self.architecture.vocabulary_size)
+        because = closest_lines(candidate, item, self.items.embeddings)
+        # What follows the newest line says so; that line stands last.
+        bought = ops.any(item[:, None, :] == candidate[..., None], axis=-1)
+        newest = ops.where(item[:, -1:] >= FIRST_ITEM, ops.full_like(because, ops.shape(item)[1] - 1), because)
+        because = ops.where(follows(sources, candidate) & ~bought, newest, because)
+        return {"candidate": candidate, "score": score, "because": because}
+
     def sources(self, asked: Asked, at: Positions, training: bool = False) -> Sources:
         """What speaks for the next line at N positions."""
         items = self.items.embeddings
@@ -138,6 +153,14 @@ class NextLineModel(keras.Model):  # type: ignore[misc] # Keras has no types
 def chosen(values: Tensor, at: Positions) -> Tensor:
     """[B, T, ...] at N positions: [N, ...]."""
     return tensorflow.gather_nd(values, ops.stack([at.row, at.column], axis=-1))
+
+
+def follows(sources: Sources, candidate: Tensor) -> Tensor:
+    """Whether it speaks more for a candidate [N, K] that it follows the newest line than its place in the catalogue."""
+    _, follow = sources.pointers
+    names = follow.item[:, None, :] == candidate[..., None]
+    followed = ops.logsumexp(ops.where(names, follow.logits[:, None, :], -FAR), axis=-1)
+    return followed > ops.take_along_axis(sources.explore, candidate, axis=1)
 
 
 def places(item_ids: tuple[str, ...]) -> Int32s:

@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 MAX_WINDOWS = 192
 WARM_UP_STEPS = 200
+MOST_CHANGE = 1.0
+"""Norm of all gradients together, above which they are scaled down."""
 LENGTH_NOISE = 0.15
 """Windows of similar length share a batch; so much chance is in it that not always the same ones do."""
 _SCORES_AT_A_TIME = 16_000_000
@@ -116,7 +118,7 @@ class Learner:
         self.model = model
         # Keras makes weights when they are first used, which must not happen inside a step.
         model(nothing_bought())
-        self._optimizer = keras.optimizers.Adam(clipnorm=1.0)
+        self._optimizer = keras.optimizers.Adam()
         self._optimizer.build(model.trainable_variables)
         self._step: Callable[[Asked, Tensor], Tensor] | None = None
 
@@ -138,7 +140,12 @@ class Learner:
             sources = self.model.sources(asked, at, training=True)
             loss = -ops.mean(log_probability(sources, chosen(after, at), self.model.place))
         weights = self.model.trainable_variables
-        gradients = tape.gradient(loss, [weight.value for weight in weights])
+        gradients, norm = tensorflow.clip_by_global_norm(
+            tape.gradient(loss, [weight.value for weight in weights]), MOST_CHANGE
+        )
+        # One step that cannot be computed must not spoil what was learnt in all others.
+        usable = tensorflow.math.is_finite(norm)
+        gradients = [tensorflow.where(usable, gradient, 0.0) for gradient in gradients]
         self._optimizer.apply_gradients(list(zip(gradients, weights, strict=True)))
         return loss
 
