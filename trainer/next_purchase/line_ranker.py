@@ -55,6 +55,8 @@ class LineRanker:
         return self._learner.model
 
     def scores(self, moments: Moments) -> Float32s:
+        if not len(moments):
+            return np.empty((0, self._size), np.float32)
         asked = asked_windows(moments, self.model.run, self._lines_of(moments.purchases))
         scores = np.zeros((len(moments), self._size), np.float32)
         for chosen in self._batches(asked):
@@ -67,6 +69,8 @@ class LineRanker:
 
     def observe(self, purchases: Purchases, start: int, end: int) -> None:
         """Learn from the new lines what they were, as they were asked for, then count them."""
+        if start == end:
+            return
         known = purchases.before(end)
         new = windows(known, self.model.run, start, end)
         previous = previous_items(known, self.model.run, self._size)

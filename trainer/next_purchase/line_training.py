@@ -37,7 +37,9 @@ class LineTraining(NamedTuple):
     state: int = 256
     epochs: int = 6
     min_steps: int = 600
-    """A small shop is learnt from more often."""
+    """A small shop is learnt from more often ..."""
+    most_steps: int = 3000
+    """... and a large one less often, but at least once."""
     positions: int = 2048
     """Of a batch; fewer where the catalogue is large."""
     learning_rate: float = 3e-3
@@ -96,7 +98,9 @@ def batches(length: Int64s, positions: int, random: np.random.Generator | None =
 
 
 def n_epochs(n_batches: int, settings: LineTraining) -> int:
-    return max(settings.epochs, -(-settings.min_steps // max(n_batches, 1)))
+    """How often each line is learnt from."""
+    fewest = -(-settings.min_steps // max(n_batches, 1))
+    return max(1, min(max(settings.epochs, fewest), settings.most_steps // max(n_batches, 1)))
 
 
 def learning_rate(n_steps: int, settings: LineTraining) -> keras.optimizers.schedules.CosineDecay:

@@ -14,6 +14,8 @@ from keras import ops
 from trainer.next_purchase.tensors import FAR, Tensor
 
 _LEAST = 1e-30
+_MOST_LOGIT = 60.0
+"""Above the strongest of the other sources; the exponential of more would not be a number."""
 
 
 class Pointer(NamedTuple):
@@ -56,7 +58,8 @@ def log_probabilities(sources: Sources, place: Tensor) -> Tensor:
         where = ops.stack([ops.broadcast_to(number, ops.shape(pointer.item)), pointer.item], axis=-1)
         weight = tensorflow.tensor_scatter_nd_add(weight, where, ops.exp(pointer.logits - most))
     listing = sources.listing
-    listed = ops.exp(ops.take(listing.logits, place, axis=1) - ops.take(most, listing.position, axis=0))
+    listed = ops.take(listing.logits, place, axis=1) - ops.take(most, listing.position, axis=0)
+    listed = ops.exp(ops.minimum(listed, _MOST_LOGIT))
     weight = tensorflow.tensor_scatter_nd_add(weight, listing.position[:, None], listed)
     return ops.log(weight / ops.sum(weight, axis=-1, keepdims=True) + _LEAST)
 
