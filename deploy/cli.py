@@ -11,6 +11,7 @@ COMMANDS = {
     "topics": ("deploy.commands.topics:topics", "Create the topics that are missing and check the others."),
     "worker": ("deploy.commands.worker:worker", "Turn purchases into lists until stopped."),
     "trainer": ("deploy.commands.trainer:trainer", "Train on the purchase log, and release the model if it is good."),
+    "backtest": ("deploy.commands.backtest:backtest", "Compare all models on what was bought after a split."),
     "publish": ("deploy.commands.publish:publish", "Publish purchases from a file."),
     "subscribe": ("deploy.commands.subscribe:subscribe", "Print lists as they come."),
     "items": ("deploy.commands.items:items", "Publish the catalogue from a file."),

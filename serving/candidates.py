@@ -22,8 +22,8 @@ class Candidates(NamedTuple):
     score: Float32s
     """Probability that the item is in the user's next order; falls from left to right."""
     because: Int32s
-    """Position in the input (0..SEQUENCE_LENGTH-1) of the bought line that speaks most for the item;
-    NO_REASON where none does."""
+    """Position in the input (0..SEQUENCE_LENGTH-1) of the bought line that speaks most for the item:
+    its own, or else the line of the most related item; NO_REASON where there is none."""
 
     def fault(self, rows: int) -> str:
         """What makes this answer unusable for so many users, or "" where nothing does."""

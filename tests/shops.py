@@ -142,7 +142,7 @@ def _purchases(user: Int64s, item: Int64s, day: Int64s | NDArray[np.float64]) ->
             Ids(item, [f"item-{number}" for number in range(item.max() + 1)]),
             at=((START + day * DAY) * MICROSECONDS).astype(np.int64),
             order=None,
-            quantity=np.ones(len(item), np.float32),
-            price=np.full(len(item), np.nan, np.float32),
+            quantity=np.ones(len(item)),
+            price=np.full(len(item), np.nan),
         )
     )

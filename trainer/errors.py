@@ -2,6 +2,7 @@
 
 TrainerError
  ├── NotEnoughData    the log holds too few purchases to learn from
+ ├── UnreadableData   a file is not what its caller said, or cannot be understood
  ├── ExportMismatch   the exported model does not answer as the trained one does
  └── ReleaseRefused   a version failed a check before it was announced; the one before goes on serving
 """
@@ -13,6 +14,10 @@ class TrainerError(Exception):
 
 class NotEnoughData(TrainerError):
     """The log holds too few purchases to learn from."""
+
+
+class UnreadableData(TrainerError):
+    """A file is not what its caller said, or cannot be understood."""
 
 
 class ExportMismatch(TrainerError):

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import tensorflow
 from numpy.typing import NDArray
 
-from serving.candidates import NO_REASON, Candidates
+from serving.candidates import NO_REASON, OUTPUT_TYPES, Candidates, joined
 from serving.features import FIRST_ITEM, Float32s, Int32s, Int64s, ModelInputs
+from trainer.next_purchase.network import NextPurchaseModel
 
 LogProbabilities: TypeAlias = Callable[[ModelInputs], Float32s]
 """The logarithm of each item's probability: [B, V]."""
@@ -41,6 +43,19 @@ class _Cases(NamedTuple):
     other: Int32s
 
 
+def of_model(model: NextPurchaseModel, inputs: ModelInputs, top: int) -> dict[str, Faithfulness]:
+    """How faithful a model's reasons are for its first `top` recommendations to each row."""
+    ask = tensorflow.function(lambda rows: model.candidates(rows, top), reduce_retracing=True)
+    score = tensorflow.function(lambda rows: tensorflow.nn.log_softmax(model.logits(rows)), reduce_retracing=True)
+    answers = joined(
+        [
+            Candidates(*(answer[name].numpy() for name in OUTPUT_TYPES))
+            for answer in (ask(_rows(inputs, start)) for start in range(0, len(inputs["item_index"]), BATCH))
+        ]
+    )
+    return measure(lambda rows: score(rows).numpy(), inputs, answers, top)
+
+
 def measure(
     log_probabilities: LogProbabilities, inputs: ModelInputs, answers: Candidates, top: int, seed: int = 1
 ) -> dict[str, Faithfulness]:
@@ -64,6 +79,10 @@ def without_item(inputs: ModelInputs, item: Int32s) -> ModelInputs:
     """The inputs without one item's lines in each row: [B] items."""
     kept = inputs["item_index"] != item[:, None]
     return {name: np.where(kept, values, 0).astype(values.dtype) for name, values in inputs.items()}
+
+
+def _rows(inputs: ModelInputs, start: int) -> ModelInputs:
+    return {name: values[start : start + BATCH] for name, values in inputs.items()}
 
 
 def _cases(sequence: Int32s, answers: Candidates, top: int, random: np.random.Generator) -> _Cases:

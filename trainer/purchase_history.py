@@ -67,6 +67,11 @@ class KeptOrder(NamedTuple):
 
 def read(connection: KafkaConnection, progress: Progress) -> PurchaseHistory:
     """The whole log as of now."""
+    return from_log(read_log(connection, progress))
+
+
+def read_log(connection: KafkaConnection, progress: Progress) -> dict[bytes, bytes]:
+    """What the log holds under its keys as of now."""
     log: dict[bytes, bytes] = {}
     for message in counted(read_to_end(connection, connection.topic_prefix + PURCHASE_LOG.name), progress.advanced):
         key, value = message.key() or b"", message.value()
@@ -74,11 +79,18 @@ def read(connection: KafkaConnection, progress: Progress) -> PurchaseHistory:
             log[key] = value
         else:
             log.pop(key, None)
-    return from_log(log)
+    return log
 
 
 def from_log(log: Mapping[bytes, bytes]) -> PurchaseHistory:
     """The columns of what the log holds under its keys; NotEnoughData where it holds no purchase."""
+    events_of, n_unreadable = events_by_user(log)
+    users = {user_id: kept_orders(events_of[user_id]) for user_id in sorted(events_of)}
+    return PurchaseHistory(_columns(users), len(log) - n_unreadable, n_unreadable)
+
+
+def events_by_user(log: Mapping[bytes, bytes]) -> tuple[dict[str, list[UserEvent]], int]:
+    """Each user's purchases and returns, and how many records are neither."""
     events_of: dict[str, list[UserEvent]] = defaultdict(list)
     n_unreadable = 0
     now = datetime.now(UTC)
@@ -89,8 +101,7 @@ def from_log(log: Mapping[bytes, bytes]) -> PurchaseHistory:
             n_unreadable += 1
         else:
             events_of[event.user_id].append(event)
-    users = {user_id: kept_orders(events_of[user_id]) for user_id in sorted(events_of)}
-    return PurchaseHistory(_columns(users), len(log) - n_unreadable, n_unreadable)
+    return events_of, n_unreadable
 
 
 def _decode(key: bytes, value: bytes, now: datetime) -> UserEvent:
@@ -163,5 +174,5 @@ def _columns(users: Mapping[str, list[KeptOrder]]) -> Purchases:
 
 
 def _ids(texts: Sequence[str]) -> Ids:
-    distinct, code = np.unique(texts, return_inverse=True)
+    distinct, code = np.unique(np.array(texts, dtype=object), return_inverse=True)
     return Ids(code, distinct.tolist())

@@ -78,6 +78,12 @@ class Purchases:
         return ByUser(line, first, rank)
 
     @cached_property
+    def user_and_line(self) -> Int64s:
+        """User * n + line of the lines as they lie in `by_user`, ascending: [n]."""
+        line, _, _ = self.by_user
+        return self.user[line].astype(np.int64) * len(self) + line
+
+    @cached_property
     def order_starts(self) -> Int64s:
         """Position of the first line of each order, in the order of time: [n_orders]."""
         return np.flatnonzero(np.diff(self.order, prepend=-1))
@@ -173,8 +179,6 @@ class Moments:
 
 def _bought_before(purchases: Purchases, user: Int32s, position: Int64s) -> Int64s:
     """How many lines each user had bought before each position: [n]."""
-    line, first, _ = purchases.by_user
     # Both are sorted by user, then by position, so one search in their joint numbers finds all.
-    n = len(purchases)
-    joint = purchases.user[line].astype(np.int64) * n + line
-    return np.searchsorted(joint, user.astype(np.int64) * n + position) - first[user]
+    joint = user.astype(np.int64) * len(purchases) + position
+    return np.searchsorted(purchases.user_and_line, joint) - purchases.by_user.first[user]

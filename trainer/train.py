@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from serving.candidates import K_CANDIDATES
-from serving.features import INPUT_TYPES, SEQUENCE_LENGTH, ModelInputs
+from serving.candidates import K_CANDIDATES, TOP
+from serving.features import FIRST_ITEM, INPUT_TYPES, SEQUENCE_LENGTH, ModelInputs
 from serving.model_repository import Metadata, ModelRepository
 from serving.triton import TritonSettings
 from serving.triton_control import connected
 from streams.contract.connection import KafkaConnection
 from streams.contract.messages import ModelVersion
-from trainer import purchase_history
+from trainer import faithfulness, purchase_history
 from trainer.errors import NotEnoughData
 from trainer.export import export
 from trainer.holdout import Metrics, Split, measure, split_by_time
@@ -27,6 +27,8 @@ from trainer.settings import TrainerSettings
 from trainer.training import n_batches
 
 N_GOLDEN = 16
+N_REASONS = 256
+"""Held-out histories on whose lists the reasons are judged."""
 
 
 def run(
@@ -52,7 +54,7 @@ def run(
     with timed_step(progress, "learning without the newest days"):
         judged = learn(split.past, settings, progress)
     with timed_step(progress, "measuring on the newest days"):
-        metrics = measure(NextPurchaseRanker(judged), split)
+        metrics = measure(NextPurchaseRanker(judged), split) | _reasons(judged.model, split.held_out)
         progress.noted(_told(metrics))
     purchases = history.purchases
     steps = judged.epochs * n_batches(len(order_examples(purchases)), settings.batch_size)
@@ -104,14 +106,27 @@ def _candidate(
 
 def golden_inputs(held_out: Examples) -> ModelInputs:
     """Some real histories, an empty one, and one with numbers that no table holds: at most N_GOLDEN + 2 rows."""
-    rows = np.linspace(0, len(held_out) - 1, num=min(N_GOLDEN, len(held_out))).astype(np.int64)
-    moments = held_out.rows(rows).moments
-    real = inputs_of(visible_lines(moments.purchases), moments, moments.purchases.vocabulary_size)
+    real = _some_inputs(held_out, N_GOLDEN, held_out.moments.purchases.vocabulary_size)
     wild = np.tile([-1, 10**9], (1, SEQUENCE_LENGTH // 2))
     return {
         name: np.concatenate([real[name], np.zeros((1, SEQUENCE_LENGTH), dtype), wild.astype(dtype)])
         for name, dtype in INPUT_TYPES.items()
     }
+
+
+def _reasons(model: NextPurchaseModel, held_out: Examples) -> Metrics:
+    """For which share of the recommendations leaving out the item that is named as the reason costs more than
+    leaving out another; of items that had been bought before ("own") and others ("new")."""
+    inputs = _some_inputs(held_out, N_REASONS, model.architecture.vocabulary_size)
+    found = faithfulness.of_model(model, inputs, min(TOP, model.architecture.vocabulary_size - FIRST_ITEM))
+    return {f"because_{kind}_costs_more": each.named_costs_more for kind, each in found.items()}
+
+
+def _some_inputs(held_out: Examples, n: int, vocabulary_size: int) -> ModelInputs:
+    """The inputs of so many of the held-out examples, spread evenly over them."""
+    rows = np.linspace(0, len(held_out) - 1, num=min(n, len(held_out))).astype(np.int64)
+    moments = held_out.rows(rows).moments
+    return inputs_of(visible_lines(moments.purchases), moments, vocabulary_size)
 
 
 def _told(metrics: Metrics) -> str:

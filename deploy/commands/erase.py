@@ -82,7 +82,7 @@ def _remains() -> list[str]:
         f"the bytes leave the compacted topics when the broker next cleans them, within about {compacted} day; the "
         f"ids in the log's tombstones after {tombstones} days more",
         "kept for their time, and then deleted: "
-        + ", ".join(f"{t.name} {_days(t)} days" for t in (topics.PURCHASES, topics.OUTCOMES, topics.DEAD_LETTERS)),
+        + ", ".join(f"{t.name} {_days(t)} days" for t in (topics.PURCHASES, topics.DEAD_LETTERS)),
     ]
 
 

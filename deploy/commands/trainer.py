@@ -1,30 +1,14 @@
 """`nextup trainer`: learn from the purchase log once, and release the version."""
 
-import contextlib
 import os
-from collections.abc import Iterator
 
 import click
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
 from deploy.command_line import out, pass_settings
+from deploy.quiet import native_stderr_off
 from deploy.settings import Settings
-
-
-@contextlib.contextmanager
-def native_stderr_off() -> Iterator[None]:
-    """TensorFlow's native parts fill stderr with remarks while they load, before any setting reaches them."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(nowhere)
-        os.close(kept)
-
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with native_stderr_off():

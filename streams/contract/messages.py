@@ -6,7 +6,7 @@ send more than we read. Times are ISO 8601 with a zone.
     purchases                 Purchase | Return | Erasure     key: user_id
     purchase-log              the same bytes, accepted once   key: log_key(user_id, event_id)
     recommendations           RecommendationList              key: user_id
-    recommendation-outcomes   Outcome                         key: user_id
+    recommendation-outcomes   Outcome                         key: log_key(user_id, event_id)
     model-versions            ModelVersion                    key: model name
     items                     Item                            key: item_id
     erasure-receipts          ErasureReceipt                  key: the erasure's event_id

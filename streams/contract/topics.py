@@ -52,7 +52,12 @@ PURCHASE_LOG = Topic(
     _KEEP_NEWEST | {"delete.retention.ms": str(14 * DAY_MS)},
 )
 RECOMMENDATIONS = Topic("recommendations", "user_id", _KEEP_NEWEST)
-OUTCOMES = Topic("recommendation-outcomes", "user_id", _keep_days(30))
+OUTCOMES = Topic(
+    "recommendation-outcomes",
+    "user_id + event_id",
+    # Compacted as well, so that an erasure reaches them, and one that is sent again after a crash is no second one.
+    _KEEP_NEWEST | {"cleanup.policy": "compact,delete", "retention.ms": str(30 * DAY_MS)},
+)
 MODEL_VERSIONS = Topic("model-versions", "model name", _KEEP_NEWEST, shares_partitions=False)
 ITEMS = Topic("items", "item_id", _KEEP_NEWEST, shares_partitions=False)
 DEAD_LETTERS = Topic("dead-letters", "source key", _keep_days(30) | _LARGE)

@@ -15,7 +15,9 @@ events per second. What the durable agent needs instead is not in Faust's public
 - `seek_with_flow_stopped`
                       after a rebalance Faust goes back to the committed offsets while it fetches, and drops
                       what arrives before it has opened its flow: events that nobody reads again
-                      (faust-streaming issue #216, whose fix leaves out workers with tables).
+                      (faust-streaming issue #216, whose fix leaves out workers with tables). Where nothing
+                      is committed yet it does not go back at all, because aiokafka's `seek_to_committed`
+                      skips such partitions: a group's very first events would never be read.
 - `assigned_partitions`, `is_recovered`, `restoration`
                       how far a worker is between its start and its first event. Faust tells its log.
 
@@ -31,6 +33,7 @@ import faust
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.consumer import Consumer
 from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
+from faust.transport.drivers.aiokafka import ensure_aiokafka_TP
 from faust.types import TP
 from rocksdict import Rdict
 
@@ -131,8 +134,12 @@ async def _perform_seek_with_flow_stopped(self: Any) -> None:
     """`Recovery.on_recovery_completed` opens the flow of the queues, which empties them, and then this one."""
     self.stop_flow()
     await _perform_seek(self)
+    sources = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
+    uncommitted = [ensure_aiokafka_TP(tp) for tp in sources if not self._read_offset.get(tp)]
+    if uncommitted:
+        await self._thread.seek_to_beginning(*uncommitted)
 
 
 def seek_with_flow_stopped() -> None:
-    """Have all consumers of this process fetch nothing between the seek and the opening of the flow."""
+    """Have all consumers of this process go back as far as nothing is committed, and fetch nothing on the way."""
     AIOKafkaConsumer.perform_seek = _perform_seek_with_flow_stopped

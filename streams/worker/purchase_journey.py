@@ -61,7 +61,7 @@ class JourneyTopics(NamedTuple):
     @property
     def compacted(self) -> tuple[str, ...]:
         """Topics that keep what a user did until it is taken back."""
-        return self.log, *(table.changelog for table in self.tables)
+        return self.log, self.outcomes, *(table.changelog for table in self.tables)
 
 
 class Step(NamedTuple):
@@ -79,7 +79,8 @@ class Forgotten(NamedTuple):
 
     record: SourceRecord
     event: Erasure
-    log_records: int
+    log_keys: Sequence[bytes]
+    """Of all events of the user that had been accepted."""
     histories: int
 
 
@@ -232,25 +233,29 @@ class PurchaseJourney:
 
     def _erase(self, record: SourceRecord, event: Erasure, batch: Batch) -> Forgotten:
         """Tombstones for the user's history and for every event of the user in the log."""
-        events = batch.keys(self._topics.known_events, record.partition, messages.log_key_prefix(event.user_id))
-        for key in sorted(events):
+        log_keys = sorted(
+            batch.keys(self._topics.known_events, record.partition, messages.log_key_prefix(event.user_id))
+        )
+        for key in log_keys:
             batch.put(self._known(record, key), None)
             batch.send(Record(self._topics.log, record.partition, key, None))
         slot = Slot(self._topics.histories, record.partition, messages.user_key(event.user_id))
         had_history = batch.get(slot) is not None
         batch.put(slot, None)
         self._metrics.event("erasure", "applied")
-        return Forgotten(record, event, len(events), int(had_history))
+        return Forgotten(record, event, log_keys, int(had_history))
 
     def _acknowledge_erasure(self, step: Forgotten, batch: Batch) -> None:
-        """The list goes last, behind those that earlier events were still to have; then the receipt."""
+        """The list and the outcomes go last, behind those that earlier events were still to have; then the receipt."""
         slot = Slot(self._topics.lists, step.record.partition, messages.user_key(step.event.user_id))
         had_list = batch.get(slot) is not None
         batch.put(slot, None)
+        for key in step.log_keys:
+            batch.send(Record(self._topics.outcomes, step.record.partition, key, None))
         receipt = ErasureReceipt(
             event_id=step.event.event_id,
             erased_at=self._clock(),
-            log_records=step.log_records,
+            log_records=len(step.log_keys),
             lists=int(had_list),
             histories=step.histories,
         )
@@ -272,7 +277,7 @@ class PurchaseJourney:
             return
         made = recommend.outcome(step.event, standing)
         self._metrics.judged(made)
-        key = messages.user_key(step.event.user_id)
+        key = messages.log_key(step.event.user_id, step.event.event_id)
         batch.send(Record(self._topics.outcomes, step.record.partition, key, messages.encode(made)))
 
 

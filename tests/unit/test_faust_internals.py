@@ -17,6 +17,7 @@ from faust.streams import Stream
 from faust.tables.base import Collection
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.worker import faust_internals
 
@@ -27,6 +28,8 @@ RELIED_ON: list[tuple[Callable[..., Any], str]] = [
     (Consumer._drain_messages, "44a2500309e83c63"),
     (Consumer.getmany, "4b168d84882a70d6"),
     (Consumer.perform_seek, "0e8c130ff4b0afd8"),
+    (AIOKafkaConsumerThread.seek_to_committed, "775ab0adc4b052ab"),
+    (AIOKafkaConsumerThread.seek_to_beginning, "bd4250b8d1e76d33"),
     (Recovery.on_recovery_completed, "6ef567acf072e46d"),
     (Recovery._resume_streams, "d986a6710c1aca98"),
     (Consumer.track_message, "217d7f1399a4cd8e"),

@@ -8,6 +8,7 @@ from tests.shops import Shop, favourites, without_times
 from trainer.models.model import Grain
 from trainer.models.next_purchase import NextPurchase, NextPurchaseRanker
 from trainer.next_purchase.examples import Examples, order_examples
+from trainer.next_purchase.training import Learnt, learn
 from trainer.progress import Silent
 from trainer.purchases import Float32s, Purchases
 from trainer.settings import TrainerSettings
@@ -17,7 +18,7 @@ SETTINGS = TrainerSettings(epochs=3, most_epochs=3, batch_size=32, learning_rate
 
 @pytest.fixture(scope="module")
 def shop() -> Shop:
-    return favourites(n_users=60, n_items=60, days=120, noise=0.0)
+    return favourites(n_users=25, n_items=40, days=80, noise=0.0)
 
 
 def halves(purchases: Purchases) -> tuple[Purchases, Examples]:
@@ -27,15 +28,15 @@ def halves(purchases: Purchases) -> tuple[Purchases, Examples]:
     return purchases.before(position), later.rows(later.moments.before >= position)
 
 
-def fit(past: Purchases) -> NextPurchaseRanker:
-    ranker = NextPurchase(SETTINGS).fit(past, Grain.ORDER, Silent())
-    assert isinstance(ranker, NextPurchaseRanker)
-    return ranker
-
-
 @pytest.fixture(scope="module")
-def ranker(shop: Shop) -> NextPurchaseRanker:
-    return fit(halves(shop.purchases)[0])
+def learnt(shop: Shop) -> Learnt:
+    return learn(halves(shop.purchases)[0], SETTINGS, Silent())
+
+
+@pytest.fixture
+def ranker(learnt: Learnt) -> NextPurchaseRanker:
+    """Has observed nothing yet."""
+    return NextPurchaseRanker(learnt)
 
 
 def hit_rate(scores: Float32s, examples: Examples) -> float:
@@ -54,7 +55,8 @@ def test_it_learns_what_is_due(shop: Shop, ranker: NextPurchaseRanker) -> None:
 def test_a_shop_without_times_is_learnt_from_as_well(shop: Shop) -> None:
     past, later = halves(without_times(shop).purchases)
     popular = np.tile(np.bincount(past.item, minlength=past.vocabulary_size), (len(later), 1)).astype(np.float32)
-    assert hit_rate(fit(past).scores(later.moments), later) > hit_rate(popular, later)
+    ranker = NextPurchase(settings=SETTINGS).fit(past, Grain.ORDER, Silent())
+    assert hit_rate(ranker.scores(later.moments), later) > hit_rate(popular, later)
 
 
 def test_what_happens_later_changes_no_answer_until_it_is_observed(shop: Shop, ranker: NextPurchaseRanker) -> None:
@@ -67,9 +69,8 @@ def test_what_happens_later_changes_no_answer_until_it_is_observed(shop: Shop, r
     assert before.shape == (20, past.vocabulary_size)
 
 
-def test_what_was_observed_counts_from_the_next_day_on(shop: Shop) -> None:
+def test_what_was_observed_counts_from_the_next_day_on(shop: Shop, ranker: NextPurchaseRanker) -> None:
     past, later = halves(shop.purchases)
-    ranker = fit(past)
     last = later.moments.rows(slice(-5, None))
     before = ranker.scores(last)
     ranker.observe(shop.purchases, len(past), int(last.before[0]))

@@ -9,6 +9,7 @@ import pytest
 from serving.candidates import Candidates, difference
 from serving.features import FIRST_ITEM, INPUT_TYPES, SEQUENCE_LENGTH, ModelInputs
 from tests.unit.test_trainer_history import bought, history_of
+from trainer import faithfulness
 from trainer.errors import ExportMismatch
 from trainer.export import Exported, check, export, run_onnx
 from trainer.holdout import Split, measure, split_by_time
@@ -99,6 +100,12 @@ def test_the_reason_for_an_item_bought_before_is_a_line_that_bought_it(exported:
             assert inputs["item_index"][row, reason] >= FIRST_ITEM
             if candidate in inputs["item_index"][row]:
                 assert inputs["item_index"][row, reason] == candidate
+
+
+def test_reasons_are_faithful_where_an_item_is_bought_again(learnt: Learnt, inputs: ModelInputs) -> None:
+    reasons = faithfulness.of_model(learnt.model, inputs, top=2)
+    assert reasons["own"].named_costs_more > 0.9
+    assert reasons["own"].named_drop > 1 > reasons["own"].other_drop
 
 
 def test_numbers_outside_the_tables_and_empty_histories_harm_no_other_row(

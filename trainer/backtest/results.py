@@ -6,7 +6,8 @@
      ├── rows             one figure each: question, model, metric, k, value, interval
      ├── curves           the same by something: history length, recency, popularity, calibration
      ├── trainings        how the loss fell, of models that were trained
-     └── failures         what could not be answered, and why
+     ├── failures         what could not be answered, and why
+     └── published        what others have published, beside ours
 
 Names of questions and models are those of the command line; everything else is told in words.
 """
@@ -123,6 +124,8 @@ class Data(Struct, frozen=True):
     """Day of the first line, ISO 8601; empty where the data have no times."""
     last_at: str
     is_timed: bool = True
+    notes: tuple[str, ...] = ()
+    """What the data do not say and was taken for granted, each in a sentence."""
 
 
 class Split(Struct, frozen=True):
@@ -133,6 +136,24 @@ class Split(Struct, frozen=True):
     until: str
     lines_before: int
     lines_held_out: int
+
+
+class Published(Struct, frozen=True):
+    """A figure that somebody published, beside ours."""
+
+    source: str
+    """The paper or book, and where in it."""
+    model: str
+    """As in our tables."""
+    metric: str
+    """As the source calls it."""
+    theirs: float
+    ours: float | None
+    """None where we have none to compare."""
+    protocol: str
+    """What ours was measured with: the source's own protocol, or the question of ours that comes nearest."""
+    note: str = ""
+    """Why the two differ, where they do."""
 
 
 class Backtest(Struct, frozen=True):
@@ -149,5 +170,6 @@ class Backtest(Struct, frozen=True):
     curves: tuple[Curve, ...] = ()
     trainings: tuple[Training, ...] = ()
     failures: tuple[Failure, ...] = ()
+    published: tuple[Published, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
     """Of this project and the libraries that computed: name, version."""

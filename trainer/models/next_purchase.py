@@ -26,20 +26,27 @@ BATCH = 128
 
 
 class NextPurchase:
-    """`settings` are those of a release, `lines` those at line grain."""
+    """Learns as a release does. `epochs` is how often from each order or line; unless given, as often as helps on the
+    newest part of the past, and at line grain as `lines` say, which are the settings there."""
 
     name = "next-purchase"
 
     def __init__(
-        self, settings: TrainerSettings | None = None, lines: LineTraining | None = None, seed: int = 1
+        self,
+        epochs: int | None = None,
+        seed: int = 1,
+        settings: TrainerSettings | None = None,
+        lines: LineTraining | None = None,
     ) -> None:
+        self._epochs = epochs
         self._settings = settings or TrainerSettings(seed=seed)
-        self._lines = lines or LineTraining(seed=seed)
+        told = LineTraining(seed=seed)
+        self._lines = lines or (told if epochs is None else told._replace(epochs=epochs))
 
     def fit(self, past: Purchases, grain: Grain, progress: Progress) -> Ranker:
         if grain is Grain.LINE:
             return fit_lines(past, self._lines, progress)
-        return NextPurchaseRanker(learn(past, self._settings, progress))
+        return NextPurchaseRanker(learn(past, self._settings, progress, self._epochs))
 
 
 class NextPurchaseRanker:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from trainer.models.model import Model
+from trainer.models.schedule import Schedule
 
 Settings = Mapping[str, Any]
 AS_IT_IS: Settings = MappingProxyType({})
@@ -37,8 +38,80 @@ class Entry(NamedTuple):
     """Whether chance plays a part, so that the constructor takes a `seed`."""
 
 
+HURRIED = Schedule(steps=60)
+"""Half an epoch over a large shop: what a recurrent network can learn in seconds."""
+NO_DECAY = 1e6
+"""Days: so slow that everything counts alike."""
+
 ENTRIES: dict[str, Entry] = {
     "popularity": Entry("popularity:Popularity"),
+    "recent-popularity": Entry("recent_popularity:RecentPopularity"),
+    "own-frequency": Entry("own_frequency:OwnFrequency"),
+    "own-recency": Entry("own_frequency:OwnRecency"),
+    "item-to-item": Entry("item_to_item:ItemToItem"),
+    "markov": Entry("markov:Markov"),
+    "tifu-knn": Entry("tifu_knn:TifuKnn"),
+    "ease": Entry("ease:Ease", quick={"penalty": (5,)}),
+    "als": Entry("als:Als", quick={"settings": [(128, 2, 1)]}, is_seeded=True),
+    "bpr": Entry("bpr:Bpr", quick={"settings": [(128, 0.05, 0.0003, 20)]}, is_seeded=True),
+    "matrix-factorization": Entry(
+        "matrix_factorization:MatrixFactorization", quick={"n_factors": 32, "epochs": 5}, is_seeded=True
+    ),
+    "transaction-lstm": Entry("transaction_lstm:TransactionLSTM", quick=None, is_seeded=True),
+    "transaction-lstm-user": Entry(
+        "transaction_lstm:TransactionLSTM",
+        {"name": "transaction-lstm-user", "with_user": True},
+        {"name": "transaction-lstm-user", "with_user": True, "units": 64, "width": 32, "schedule": HURRIED},
+        is_seeded=True,
+    ),
+    "lstm": Entry("recency_lstm:RecencyLSTM", quick=None, is_seeded=True),
+    "lstm-recency": Entry(
+        "recency_lstm:RecencyLSTM", {"name": "lstm-recency", "with_recency": True}, quick=None, is_seeded=True
+    ),
+    "lstm-recency-attention": Entry(
+        "recency_lstm:RecencyLSTM",
+        {"name": "lstm-recency-attention", "with_recency": True, "with_attention": True},
+        {"name": "lstm-recency-attention", "with_recency": True, "with_attention": True, "schedule": HURRIED},
+        is_seeded=True,
+    ),
+    "word2vec-lstm": Entry("word2vec_lstm:Word2VecLSTM", quick=None, is_seeded=True),
+    "autoencoder": Entry("autoencoder:Autoencoder", is_seeded=True),
+    "predictor": Entry(
+        "soft_split:SoftSplit",
+        {"name": "predictor", "input_decay": NO_DECAY, "output_decay": None},
+        quick=None,
+        is_seeded=True,
+    ),
+    "predictor-decay": Entry(
+        "soft_split:SoftSplit", {"name": "predictor-decay", "output_decay": None}, quick=None, is_seeded=True
+    ),
+    "predictor-learnt-decay": Entry(
+        "soft_split:SoftSplit",
+        {"name": "predictor-learnt-decay", "learns_decay": True, "output_decay": None},
+        quick=None,
+        is_seeded=True,
+    ),
+    "equally-weighted": Entry(
+        "soft_split:SoftSplit",
+        {"name": "equally-weighted", "input_decay": NO_DECAY, "output_decay": NO_DECAY},
+        quick=None,
+        is_seeded=True,
+    ),
+    "soft-split": Entry(
+        "soft_split:SoftSplit", quick={"schedule": Schedule(steps=250, learning_rate=2e-3)}, is_seeded=True
+    ),
+    "soft-split-learnt-decay": Entry(
+        "soft_split:SoftSplit",
+        {"name": "soft-split-learnt-decay", "learns_decay": True},
+        quick=None,
+        is_seeded=True,
+    ),
+    "soft-split-new-items": Entry(
+        "soft_split:SoftSplit",
+        {"name": "soft-split-new-items", "leave_out_bought": True},
+        quick=None,
+        is_seeded=True,
+    ),
 }
 """In the order in which tables show them: rules first, the champion last."""
 
@@ -55,7 +128,11 @@ def create(name: str, effort: Effort = Effort.FULL, seed: int = 0) -> Model:
     """
     entry = ENTRIES[name]
     settings = entry.full if effort is Effort.FULL or entry.quick is None else entry.quick
-    module, _, class_name = entry.place.partition(":")
-    constructor = getattr(importlib.import_module(f"trainer.models.{module}"), class_name)
-    model: Model = constructor(**settings, **({"seed": seed} if entry.is_seeded else {}))
+    model: Model = constructor(name)(**settings, **({"seed": seed} if entry.is_seeded else {}))
     return model
+
+
+def constructor(name: str) -> Any:
+    """Where it is built; ImportError where a library that it needs is missing."""
+    module, _, class_name = ENTRIES[name].place.partition(":")
+    return getattr(importlib.import_module(f"trainer.models.{module}"), class_name)

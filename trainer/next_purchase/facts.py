@@ -91,13 +91,15 @@ class Ledger:
         first, last = int(at[0] // self.day), int(at[-1] // self.day) + 1
         room = min(MAX_TABLES, max(2, MAX_VALUES // (self.vocabulary_size * N_FACTS)))
         days = np.unique(np.linspace(first, last, min(room, last - first + 1)).astype(np.int64))
-        return np.ceil(days * self.day).astype(np.int64)
+        begins: Int64s = np.ceil(days * self.day).astype(np.int64)
+        return begins
 
     def _counts(self, start: int, end: int, weights: Float32s | None = None) -> Float32s:
         # What is newer than the vocabulary lies above it.
         size, chosen = self.vocabulary_size, slice(start, end)
-        counted = np.bincount(self.purchases.item[chosen], None if weights is None else weights[chosen], size)
-        return counted[:size].astype(np.float32)
+        weight = None if weights is None else weights[chosen]
+        counted: Float32s = np.bincount(self.purchases.item[chosen], weight, size)[:size].astype(np.float32)
+        return counted
 
 
 def _log_share(counts: Float32s) -> Float32s:

@@ -82,7 +82,7 @@ class Task:
 def best_epochs(task: Task, examples: Examples, progress: Progress) -> int:
     """How often to learn from each example: twice as often as long as the newest ones then surprise less."""
     epochs, n_watched = task.settings.epochs, int(len(examples) * WATCHED_SHARE)
-    if n_watched < FEWEST_WATCHED:
+    if n_watched < FEWEST_WATCHED or 2 * epochs > task.settings.most_epochs:
         return epochs
     older, newer = examples.rows(slice(0, -n_watched)), examples.rows(slice(-n_watched, None))
     surprise = task.loss(task.fit(older, epochs, progress)[0], newer)

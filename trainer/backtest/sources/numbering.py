@@ -6,12 +6,17 @@ and items are then numbered as they come up.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from serving.features import FIRST_ITEM, Int64s
-from trainer.purchases import Float32s, Purchases
+from trainer.purchases import Purchases
+
+Bools: TypeAlias = NDArray[np.bool_]
+Float64s: TypeAlias = NDArray[np.float64]
+Numbers: TypeAlias = NDArray[np.floating[Any]]
 
 MICROSECONDS = 1_000_000
 
@@ -34,14 +39,24 @@ class SourceLines(NamedTuple):
     order: Int64s | None
     """Lines of one user with the same number are one order: [n]. None: those of one moment are one order, and
     without times every line is an order of its own."""
-    quantity: Float32s
-    price: Float32s
+    quantity: Numbers
+    price: Numbers
+
+    def chosen(self, rows: Bools) -> Self:
+        """Some of the lines, in the same order."""
+        return self._replace(
+            user=Ids(self.user.code[rows], self.user.texts),
+            item=Ids(self.item.code[rows], self.item.texts),
+            at=None if self.at is None else self.at[rows],
+            order=None if self.order is None else self.order[rows],
+            quantity=self.quantity[rows],
+            price=self.price[rows],
+        )
 
 
 def numbered(lines: SourceLines) -> Purchases:
     """The same lines as `Purchases` has them."""
-    at = np.arange(len(lines.user.code)) if lines.at is None else lines.at
-    sequence, order = _in_time(at, _orders(lines))
+    sequence, order = in_time(lines)
     user, users = by_first_appearance(lines.user.code[sequence])
     item, items = by_first_appearance(lines.item.code[sequence])
     return Purchases(
@@ -49,12 +64,20 @@ def numbered(lines: SourceLines) -> Purchases:
         tuple(lines.user.texts[code] for code in users),
         user.astype(np.int32),
         (item + FIRST_ITEM).astype(np.int32),
-        np.arange(len(sequence)) if lines.at is None else _times_of_orders(at[sequence], order),
+        np.arange(len(sequence)) if lines.at is None else _times_of_orders(lines.at[sequence], order),
         order.astype(np.int32),
-        lines.quantity[sequence],
-        lines.price[sequence],
+        lines.quantity[sequence].astype(np.float32),
+        lines.price[sequence].astype(np.float32),
         is_timed=lines.at is not None,
     )
+
+
+def in_time(lines: SourceLines) -> tuple[Int64s, Int64s]:
+    """The lines in the order of `Purchases`, as positions in the source, and the number of each one's order."""
+    by_time = np.arange(len(lines.user.code)) if lines.at is None else np.argsort(lines.at, kind="stable")
+    number, _ = by_first_appearance(_orders(lines)[by_time])
+    together = np.argsort(number, kind="stable")
+    return by_time[together], number[together]
 
 
 def by_first_appearance(codes: Int64s) -> tuple[Int64s, Int64s]:
@@ -78,14 +101,6 @@ def _orders(lines: SourceLines) -> Int64s:
         return np.arange(n)
     codes, position = np.unique(of_user, return_inverse=True)
     return lines.user.code * len(codes) + position
-
-
-def _in_time(at: Int64s, order: Int64s) -> tuple[Int64s, Int64s]:
-    """The lines in the order of `Purchases`, as positions in the source, and the number of each one's order."""
-    by_time = np.argsort(at, kind="stable")
-    number, _ = by_first_appearance(order[by_time])
-    together = np.argsort(number, kind="stable")
-    return by_time[together], number[together]
 
 
 def _times_of_orders(at: Int64s, order: Int64s) -> Int64s:

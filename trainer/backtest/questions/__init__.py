@@ -1,0 +1,1 @@
+"""What models are asked, each question with its own protocol."""
