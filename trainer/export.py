@@ -1,6 +1,6 @@
 """The trained model as an ONNX graph that answers as it did in training."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import onnxruntime
@@ -11,11 +11,17 @@ from serving.candidates import OUTPUT_TYPES, Candidates, difference
 from serving.features import INPUT_TYPES, SEQUENCE_LENGTH, ModelInputs
 from serving.model_repository import Golden
 from trainer.errors import ExportMismatch
-from trainer.next_purchase.network import NextPurchaseModel
 from trainer.next_purchase.tensors import Tensor
 
 OPSET = 17
 """Known to every ONNX Runtime since 1.12."""
+
+
+class Answering(Protocol):
+    """A trained model, at either grain."""
+
+    def candidates(self, inputs: dict[str, Tensor], k: int) -> dict[str, Tensor]:
+        """OUTPUT_TYPES for INPUT_TYPES."""
 
 
 class Exported(NamedTuple):
@@ -25,7 +31,7 @@ class Exported(NamedTuple):
     golden: Golden
 
 
-def export(model: NextPurchaseModel, golden_inputs: ModelInputs, k: int) -> Exported:
+def export(model: Answering, golden_inputs: ModelInputs, k: int) -> Exported:
     """The graph that answers k candidates; ExportMismatch where it does not answer as the model does."""
 
     @tensorflow.function  # type: ignore[untyped-decorator] # TensorFlow has no types

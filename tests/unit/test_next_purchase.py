@@ -75,8 +75,3 @@ def test_what_was_observed_counts_from_the_next_day_on(shop: Shop, ranker: NextP
     before = ranker.scores(last)
     ranker.observe(shop.purchases, len(past), int(last.before[0]))
     assert not np.array_equal(ranker.scores(last), before)
-
-
-def test_single_lines_are_not_answered_yet(shop: Shop) -> None:
-    with pytest.raises(NotImplementedError, match="next order"):
-        NextPurchase(settings=SETTINGS).fit(shop.purchases, Grain.LINE, Silent())

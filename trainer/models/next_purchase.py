@@ -1,7 +1,8 @@
 """The model that the worker serves: an LSTM over a user's orders, with heads that repeat and explore.
 
-See `trainer.next_purchase.network`. Within the time of the fit it is asked with the popularity of the
-question's day; after it, with that of the last day that was observed, while its weights stay.
+See `trainer.next_purchase.network`, and `trainer.next_purchase.line_network` for the next line. At order grain,
+within the time of the fit it is asked with the popularity of the question's day; after it, with that of the last
+day that was observed, while its weights stay. At line grain it learns on with each day that it is shown.
 """
 
 from collections.abc import Callable
@@ -10,10 +11,12 @@ from typing import Any
 import numpy as np
 import tensorflow
 
-from trainer.models.model import Grain
+from trainer.models.model import Grain, Ranker
 from trainer.next_purchase.batches import training_inputs
 from trainer.next_purchase.examples import visible_lines
 from trainer.next_purchase.facts import Ledger
+from trainer.next_purchase.line_fit import fit_lines
+from trainer.next_purchase.line_training import LineTraining
 from trainer.next_purchase.training import Learnt, learn
 from trainer.progress import Progress
 from trainer.purchases import Float32s, Moments, Purchases
@@ -23,18 +26,26 @@ BATCH = 128
 
 
 class NextPurchase:
-    """Learns as a release does. `epochs` is how often from each order; unless given, as often as helps on the
-    newest part of the past."""
+    """Learns as a release does. `epochs` is how often from each order or line; unless given, as often as helps on the
+    newest part of the past, and at line grain as `lines` say, which are the settings there."""
 
     name = "next-purchase"
 
-    def __init__(self, epochs: int | None = None, seed: int = 1, settings: TrainerSettings | None = None) -> None:
+    def __init__(
+        self,
+        epochs: int | None = None,
+        seed: int = 1,
+        settings: TrainerSettings | None = None,
+        lines: LineTraining | None = None,
+    ) -> None:
         self._epochs = epochs
         self._settings = settings or TrainerSettings(seed=seed)
+        told = LineTraining(seed=seed)
+        self._lines = lines or (told if epochs is None else told._replace(epochs=epochs))
 
-    def fit(self, past: Purchases, grain: Grain, progress: Progress) -> "NextPurchaseRanker":
-        if grain is not Grain.ORDER:
-            raise NotImplementedError(f"{self.name} answers the next order, not the next {grain}")
+    def fit(self, past: Purchases, grain: Grain, progress: Progress) -> Ranker:
+        if grain is Grain.LINE:
+            return fit_lines(past, self._lines, progress)
         return NextPurchaseRanker(learn(past, self._settings, progress, self._epochs))
 
 

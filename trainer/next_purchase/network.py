@@ -14,13 +14,13 @@ from typing import NamedTuple
 import keras
 from keras import layers, ops
 
-from serving.candidates import NO_REASON
 from serving.features import FIRST_ITEM, UNKNOWN, Float32s
 from trainer.next_purchase.architecture import Architecture
 from trainer.next_purchase.facts import ALL_TIME
 from trainer.next_purchase.heads import Explore, Repeat, added
 from trainer.next_purchase.orders import OrderReader
 from trainer.next_purchase.own_items import OwnItemFeatures
+from trainer.next_purchase.reasons import closest_lines
 from trainer.next_purchase.tensors import FAR, Tensor, starting_at
 
 FACTS, LINE_FACTS = "item_facts", "line_facts"
@@ -78,7 +78,8 @@ class NextPurchaseModel(keras.Model):  # type: ignore[misc] # Keras has no types
         inputs = self.with_facts(inputs)
         score, candidate = ops.top_k(ops.softmax(self(inputs), axis=-1), k)
         candidate = ops.cast(candidate, "int32")
-        return {"candidate": candidate, "score": score, "because": self._reasons(candidate, inputs["item_index"])}
+        because = closest_lines(candidate, inputs["item_index"], self.items.embeddings)
+        return {"candidate": candidate, "score": score, "because": because}
 
     def with_facts(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The inputs made safe: one number outside its table or range would fail all users of the batch."""
@@ -91,17 +92,6 @@ class NextPurchaseModel(keras.Model):  # type: ignore[misc] # Keras has no types
             "quantity": ops.clip(inputs["quantity"], 0.0, _MOST_PIECES),
         }
         return {**safe, FACTS: self.facts, LINE_FACTS: ops.take(self.facts[0], item, axis=0)}
-
-    def _reasons(self, candidate: Tensor, bought: Tensor) -> Tensor:
-        """The line that speaks most for each candidate: its own item's newest, or else the most related one: [B, K]."""
-        vectors = ops.normalize(self.items.embeddings)
-        related = ops.einsum("bke,ble->bkl", ops.take(vectors, candidate, axis=0), ops.take(vectors, bought, axis=0))
-        same = ops.cast(bought[:, None, :] == candidate[..., None], "float32")
-        # Of several lines of one item the newest: a place counts for less than any difference in relation.
-        place = ops.cast(ops.arange(ops.shape(bought)[1]), "float32") * 1e-6
-        speaks = ops.where(bought[:, None, :] >= FIRST_ITEM, related + same + place, -FAR)
-        most, line = ops.top_k(speaks, 1)
-        return ops.where(most[..., 0] > -FAR / 2, ops.cast(line[..., 0], "int32"), NO_REASON)
 
     def _table(self, name: str, values: Float32s) -> Tensor:
         return self.add_weight(name=name, shape=values.shape, initializer=starting_at(values), trainable=False)

@@ -6,25 +6,22 @@ from serving.features import PADDING
 from trainer.next_purchase.architecture import Architecture
 from trainer.next_purchase.tensors import Tensor, log1p
 
-_LIVELY = 5.0
+LIVELY = 5.0
 """Item vectors start small, so that logits start near popularity; an LSTM wants inputs near 1."""
+N_ABOUT = 4
+"""What is said about an order beside its items."""
 
 
-class OrderReader(layers.Layer):  # type: ignore[misc] # Keras has no types
-    """Pools the lines of each of the newest S closed orders to one vector, and reads them in the order of time.
+class OrderVectors(layers.Layer):  # type: ignore[misc] # Keras has no types
+    """Pools the lines of each of the newest S closed orders to one vector, in the order of time."""
 
-    No layer masks: histories are left padded, so that the exported LSTM is one operator and not a loop.
-    """
-
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, n_orders: int, item_dropout: float) -> None:
         super().__init__()
-        self.n_orders = architecture.n_orders
-        self.item_dropout = layers.Dropout(architecture.item_dropout)
-        self.state_dropout = layers.Dropout(architecture.state_dropout)
-        self.lstm = layers.LSTM(architecture.state)
+        self.n_orders = n_orders
+        self.item_dropout = layers.Dropout(item_dropout)
 
     def call(self, inputs: dict[str, Tensor], vectors: Tensor, training: bool = False) -> Tensor:
-        """The state after the newest closed order: [B, H]; `vectors` are the lines' items [B, L, E]."""
+        """[B, S, E + N_ABOUT], nothing where there is no order; `vectors` are the lines' items [B, L, E]."""
         # Column S-1 is the newest closed order; lines of older ones and of the open one lie in no column. Not
         # ops.one_hot: its ONNX form counts negative columns from the end.
         column = (self.n_orders - inputs["orders_ago"])[..., None]
@@ -33,10 +30,9 @@ class OrderReader(layers.Layer):  # type: ignore[misc] # Keras has no types
         n_lines = ops.sum(in_order, axis=1)[..., None]
         columns = ops.concatenate([vectors, inputs["days_ago"][..., None]], axis=-1)
         means = ops.einsum("bls,ble->bse", in_order, columns) / ops.maximum(n_lines, 1.0)
-        items = self.item_dropout(means[..., :-1], training=training) * _LIVELY
+        items = self.item_dropout(means[..., :-1], training=training) * LIVELY
         orders = ops.concatenate([items, self._about(means[..., -1:], n_lines)], axis=-1)
-        state = self.lstm(orders * ops.cast(n_lines > 0, "float32"))
-        return self.state_dropout(state, training=training)
+        return orders * ops.cast(n_lines > 0, "float32")
 
     def _about(self, days_ago: Tensor, n_lines: Tensor) -> Tensor:
         """Size of each order, how long ago it was, how long after the one before, and its place: [B, S, 4]."""
@@ -54,3 +50,21 @@ class OrderReader(layers.Layer):  # type: ignore[misc] # Keras has no types
             ],
             axis=-1,
         )
+
+
+class OrderReader(layers.Layer):  # type: ignore[misc] # Keras has no types
+    """Reads the newest closed orders one by one.
+
+    No layer masks: histories are left padded, so that the exported LSTM is one operator and not a loop.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.orders = OrderVectors(architecture.n_orders, architecture.item_dropout)
+        self.state_dropout = layers.Dropout(architecture.state_dropout)
+        self.lstm = layers.LSTM(architecture.state)
+
+    def call(self, inputs: dict[str, Tensor], vectors: Tensor, training: bool = False) -> Tensor:
+        """The state after the newest closed order: [B, H]; `vectors` are the lines' items [B, L, E]."""
+        state = self.lstm(self.orders(inputs, vectors, training=training))
+        return self.state_dropout(state, training=training)
