@@ -171,6 +171,13 @@ class Moments:
         start, _, end = (int(bound[row]) for bound in self.spans)
         return self.purchases.by_user.line[start:end]
 
+    @property
+    def open_items(self) -> tuple[Int64s, Int32s]:
+        """What lies in the open orders, as pairs of row and item: [m] each."""
+        _, open_from, end = self.spans
+        line = self.purchases.by_user.line[runs(open_from, end)]
+        return np.repeat(np.arange(len(self)), end - open_from), self.purchases.item[line]
+
     def open_order(self, row: int) -> Int64s:
         """Positions of the lines that lie in the user's open order."""
         _, open_from, end = (int(bound[row]) for bound in self.spans)
@@ -182,3 +189,10 @@ def _bought_before(purchases: Purchases, user: Int32s, position: Int64s) -> Int6
     # Both are sorted by user, then by position, so one search in their joint numbers finds all.
     joint = user.astype(np.int64) * len(purchases) + position
     return np.searchsorted(purchases.user_and_line, joint) - purchases.by_user.first[user]
+
+
+def runs(start: Int64s, end: Int64s) -> Int64s:
+    """The numbers start[0]..end[0], start[1]..end[1] and so on, one after the other, ends left out."""
+    length = end - start
+    offset = start - np.append(0, np.cumsum(length)[:-1])
+    return np.repeat(offset, length) + np.arange(length.sum())

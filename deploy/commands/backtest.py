@@ -17,6 +17,7 @@ from deploy.mapping_option import MappingType
 from deploy.quiet import native_stderr_off
 from deploy.settings import Settings
 from trainer.backtest.held_out import hold_out
+from trainer.backtest.published import BOOK_CHAPTER
 from trainer.backtest.questions.catalogue import IN_QUICK, QUESTIONS
 from trainer.backtest.questions.setting import Setting
 from trainer.backtest.report import files, terminal
@@ -79,7 +80,13 @@ class Bar:
 @click.option("--ordered", is_flag=True, help="The file has no times; its rows are in the order of events.")
 @click.option("--time-format", default="", help="Of times that are not ISO 8601, in the letters of strptime.")
 @click.option("--returns", type=click.Choice(["leave-out", "take-back"]), default="leave-out", show_default=True)
-@click.option("--question", "questions", multiple=True, help=f"One or more of {', '.join(QUESTIONS)}.")
+@click.option(
+    "--question",
+    "questions",
+    multiple=True,
+    help=f"One or more of {', '.join(QUESTIONS)}; or {BOOK_CHAPTER}, whose figures are measured on {BUNDLED} "
+    "by its own protocol.",
+)
 @click.option("--models", multiple=True, help=f"One or more of {', '.join(registry.ENTRIES)}.")
 @click.option("--quick", is_flag=True, help="Smaller models and fewer answers, in minutes.")
 @click.option("--split-at", metavar="DATE", help="First day that is held out; without times, number of the line.")
@@ -112,23 +119,33 @@ def backtest(
     quick backtest has time for.
     """
     effort = Effort.QUICK if quick else Effort.FULL
-    names = selected("question", questions, QUESTIONS) or (IN_QUICK if quick else tuple(QUESTIONS))
+    names = selected("question", questions, (*QUESTIONS, BOOK_CHAPTER)) or _asked_of(data, quick)
+    if BOOK_CHAPTER in names and data != BUNDLED:
+        raise click.UsageError(f"{BOOK_CHAPTER} is about --data {BUNDLED} alone")
     chosen = selected("model", models, registry.ENTRIES) or registry.names(effort)
     with _threads(settings.trainer.threads, chosen if choices["processes"] == 1 else ()), _bar() as bar:
         lines = _lines(data, columns, choices, settings, bar)
         request = Request(
             lines.customers.data,
             _setting(lines, QUICK_LISTS if quick else MAX_LISTS, **choices),
-            [QUESTIONS[name] for name in names],
+            [question for name, question in QUESTIONS.items() if name in names],
             {name: partial(registry.create, name, effort, choices["seed"]) for name in chosen},
             effort,
             choices["processes"],
+            reproduces=BOOK_CHAPTER in names,
         )
         found = run(request, bar)
     out.print(terminal.render(found))
     if output:
         page, document = files.write(found, output)
         out.print(f"\nwritten: {page} and {document}", soft_wrap=True, highlight=False)
+
+
+def _asked_of(data: str | None, quick: bool) -> tuple[str, ...]:
+    """What is asked when nobody chooses."""
+    if quick:
+        return IN_QUICK
+    return (*QUESTIONS, BOOK_CHAPTER) if data == BUNDLED else tuple(QUESTIONS)
 
 
 def _load(models: Iterable[str]) -> None:

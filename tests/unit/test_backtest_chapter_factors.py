@@ -5,7 +5,7 @@ import pytest
 from serving.features import FIRST_ITEM
 from tests.tiny import DAY, Order, purchases
 from trainer.backtest.chapter import SPLIT_AT, Chapter
-from trainer.backtest.chapter_factors import precision_of_bpr, precision_of_popularity
+from trainer.backtest.chapter_factors import bpr, popularity
 from trainer.progress import Silent
 
 SPLIT = int(SPLIT_AT.timestamp()) // DAY
@@ -25,8 +25,8 @@ def chapter() -> Chapter:
 
 
 def test_one_list_for_everybody_serves_one_taste(chapter: Chapter) -> None:
-    assert precision_of_popularity(chapter) == 0.5
+    assert popularity(chapter, seed=1, progress=Silent()) == 0.5
 
 
 def test_vectors_serve_both_tastes(chapter: Chapter) -> None:
-    assert precision_of_bpr(chapter, seed=1, progress=Silent()) > 0.9
+    assert bpr(chapter, seed=1, progress=Silent()) > 0.9

@@ -4,8 +4,9 @@ import pytest
 
 from serving.features import FIRST_ITEM
 from tests.tiny import DAY, Order, purchases
+from trainer.backtest import chapter_lstm
 from trainer.backtest.chapter import SPLIT_AT, Chapter
-from trainer.backtest.chapter_lstm import accuracy_of_popularity
+from trainer.progress import Silent
 
 SPLIT = int(SPLIT_AT.timestamp()) // DAY
 
@@ -19,6 +20,10 @@ def month_after(past: list[int], orders: list[list[int]]) -> Chapter:
         for user, (day, of_day) in enumerate(zip(days, items, strict=True))
     ]
     return Chapter.of(purchases(*bought), customers=[])
+
+
+def accuracy_of_popularity(chapter: Chapter) -> float:
+    return chapter_lstm.popularity(chapter, seed=0, progress=Silent())
 
 
 def test_popularity_offers_what_is_bought_most_and_does_not_lie_in_the_order_yet() -> None:

@@ -97,6 +97,25 @@ def test_a_file_needs_to_be_told_its_columns(file: str) -> None:
     assert "needs --columns" in done.stderr
 
 
+def test_the_book_chapter_is_about_the_bundled_shop_alone(file: str) -> None:
+    done = nextup("--data", file, "--columns", COLUMNS, "--question", "book-chapter")
+    assert done.exit_code == 2
+    assert "--data online-retail alone" in done.stderr
+
+
+def test_what_the_book_chapter_prints_of_popularity_is_reproduced_within_a_hundredth(tmp_path: Path) -> None:
+    arguments = ("--data", "online-retail", "--question", "book-chapter", "--models", "popularity")
+    done = nextup(*arguments, "--output", str(tmp_path))
+    assert done.exit_code == 0, done.output
+    assert "Published figures beside ours" in done.output
+    published = json.loads((tmp_path / "report.json").read_text())["published"]
+    assert [(one["metric"], one["theirs"]) for one in published] == [
+        ("precision at 5", 0.064),
+        ("top-5 accuracy", 0.012),
+    ]
+    assert all(one["ours"] == pytest.approx(one["theirs"], abs=0.01) for one in published)
+
+
 def test_a_file_that_is_not_there_is_named() -> None:
     done = nextup("--data", "nowhere.csv", "--columns", COLUMNS)
     assert done.exit_code == 1

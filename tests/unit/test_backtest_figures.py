@@ -72,7 +72,7 @@ def test_where_no_item_is_known_there_is_no_mean_rank(walk: Walk) -> None:
 CURVES = {
     By.HISTORY_LENGTH: {"0": (1, 1), "1": (1 / 2, 2), "2-3": (1 / 2, 2)},
     By.RECENCY: {"7-29 days": (1 / 2, 4)},
-    By.ITEM_POPULARITY: {"0-1%": (1, 2), "50-100%": (1 / 2, 2), "never sold before": (0, 1)},
+    By.ITEM_POPULARITY: {"top 1%": (1, 2), "50-100%": (1 / 2, 2), "never sold before": (0, 1)},
 }
 
 

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from tests import shops
+from tests.tiny import DAY, A, B, C, D, Order
+from tests.tiny import purchases as purchases_of
 from trainer.backtest.answers import answers
+from trainer.backtest.chapter import SPLIT_AT
 from trainer.backtest.findings import EVERY_MODEL
 from trainer.backtest.held_out import hold_out
 from trainer.backtest.questions import lines, next_order
@@ -24,6 +27,7 @@ from trainer.progress import Progress, Silent
 from trainer.purchases import Float32s, Moments, Purchases
 
 DATA = Data("a shop", (), "", "")
+BOTH = ("after-each-purchase", "after-each-purchase-frozen")
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +128,7 @@ def test_an_item_that_exists_only_in_the_future_is_counted_and_never_listed(
     setting, planted = with_a_planted_item()
     walk = make(setting)
     ranker = Popularity().fit(walk.past.purchases, walk.grain, Silent())
-    given = answers(ranker, walk, lambda parts: None)
+    (given,) = answers(ranker, [walk], lambda parts: None)
     assert planted in walk.truths.item
     assert planted not in given.lists
 
@@ -202,6 +206,51 @@ def test_one_fit_serves_all_questions_about_one_past_and_is_asked_fresh(setting:
     assert [asked.name for asked in told.questions] == ["next-order", "next-order-standing", "next-month"]
 
 
+class Counted(Scripted):
+    """Tells how many moments it was asked about."""
+
+    asked: ClassVar[list[int]] = []
+
+    def scores(self, moments: Moments) -> Float32s:
+        self.asked.append(len(moments))
+        return super().scores(moments)
+
+
+def test_a_ranker_that_learns_nothing_is_asked_once_where_only_what_it_may_learn_differs(setting: Setting) -> None:
+    n_lines = setting.held_out.end - setting.held_out.start
+    Counted.asked.clear()
+    found(setting, {"counted": partial(Counted, all_the_same)}, BOTH)
+    assert n_lines <= sum(Counted.asked) < 2 * n_lines
+
+
+def test_answers_that_are_asked_for_once_are_those_of_each_question_alone(setting: Setting) -> None:
+    models: dict[str, Callable[[], Model]] = {"same": partial(Scripted, all_the_same)}
+    together = found(setting, models, BOTH)
+    alone = [found(setting, models, (name,)) for name in BOTH]
+    figures = [
+        [(row.question, row.metric, row.k, row.value) for told in group for row in told.rows]
+        for group in ((together,), alone)
+    ]
+    assert figures[0] == figures[1]
+    assert len({row.value for row in together.rows if row.metric == "MRR" and row.k == 20}) == 2
+
+
+def test_the_book_chapters_figures_stand_beside_ours() -> None:
+    split = int(SPLIT_AT.timestamp()) // DAY
+    rare = Order(0, split - 41, (D, D + 1))
+    weekly = [Order(user, split + day, (A, B, C)) for day in (-40, -1, 1) for user in range(3)]
+    held_out = hold_out(purchases_of(rare, *weekly), split * DAY)
+    told = run(Request(DATA, Setting(held_out, held_out), [], {"popularity": Popularity}, reproduces=True), Silent())
+    assert [(one.metric, one.ours) for one in told.published] == [("precision at 5", 3 / 5), ("top-5 accuracy", 1)]
+
+
+def test_where_the_book_chapter_cannot_be_reproduced_that_is_told_and_all_else_is_answered(setting: Setting) -> None:
+    questions = [QUESTIONS["next-month"]]
+    told = run(Request(DATA, setting, questions, {"popularity": Popularity}, reproduces=True), Silent())
+    assert {(failure.question, failure.model) for failure in told.failures} == {("book-chapter", "popularity")}
+    assert {row.question for row in told.rows} == {"next-month"}
+
+
 def test_rows_come_in_the_order_in_which_questions_and_models_were_asked_for(setting: Setting) -> None:
     models: dict[str, Callable[[], Model]] = {"same": partial(Scripted, all_the_same), "popularity": Popularity}
     told = found(setting, models, ("mean-rank", "next-month"))
@@ -211,7 +260,7 @@ def test_rows_come_in_the_order_in_which_questions_and_models_were_asked_for(set
 
 def test_a_model_that_gives_all_items_one_score_is_popularity(setting: Setting) -> None:
     models: dict[str, Callable[[], Model]] = {"same": partial(Scripted, all_the_same), "popularity": Popularity}
-    told = found(setting, models, ("after-each-purchase", "mean-rank"))
+    told = found(setting, models, (*BOTH, "mean-rank"))
     figures = [[(row.metric, row.k, row.value) for row in told.rows if row.model == name] for name in models]
     assert figures[0] == figures[1]
 
@@ -221,7 +270,7 @@ def test_the_open_order_is_barred_for_all_models_unless_the_setting_says_otherwi
     for bars in (True, False):
         walk = lines.frozen(Setting(held_out, held_out, bars_open_order=bars))
         ranker = Scripted(all_the_same).fit(walk.past.purchases, walk.grain, Silent())
-        given = answers(ranker, walk, lambda parts: None)
+        (given,) = answers(ranker, [walk], lambda parts: None)
         open_items = [
             step.moments.purchases.item[step.moments.open_order(row)]
             for step in walk.steps

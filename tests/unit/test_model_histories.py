@@ -7,7 +7,8 @@ import pytest
 
 from tests.tiny import A, B, C, Order, now, purchases
 from trainer.models.forgetting import Forgetting
-from trainer.models.histories import Histories, dense, orders_by_user, runs
+from trainer.models.histories import Histories, dense, orders_by_user
+from trainer.purchases import runs
 
 PAST = purchases(Order(0, 0, (A, A, B)), Order(1, 1, (B,)), Order(0, 2, (A, C)))
 ALL = PAST.vocabulary_size

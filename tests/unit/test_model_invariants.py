@@ -124,7 +124,7 @@ def test_what_is_new_in_the_stream_can_be_observed_and_is_never_listed(name: str
     held_out, ranker = setting().held_out, second(name, grain)
     if not walk.is_observed:
         ranker.observe(held_out.purchases, held_out.start, held_out.end)
-    given = answers(ranker, walk, lambda parts: None)
+    (given,) = answers(ranker, [walk], lambda parts: None)
     planted = held_out.purchases.vocabulary_size - 1
     assert planted in walk.truths.item
     assert planted not in given.lists

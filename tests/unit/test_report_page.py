@@ -133,7 +133,7 @@ def test_published_figures_stand_beside_ours_by_source(root: ElementTree.Element
     book, paper = (_shown(table) for table in section.iter("table"))
     assert [_text(one) for one in section.findall("h3")] == ["A book, chapter 9", "A paper, table 1"]
     assert book.rows == {POPULARITY: ["precision@5", "0.064", "0.087", "+0.023", "next-month other users"]}
-    assert paper.rows == {FREQUENCY: ["Precision@1", "0.075", "–", "–", "not on these data"]}
+    assert paper.rows == {FREQUENCY: ["Precision@1", "0.075", "0.065", "−0.010", "next-month"]}
 
 
 def test_groups_of_a_curve_are_told_in_figures_and_a_missing_one_leaves_a_gap(root: ElementTree.Element) -> None:
@@ -166,3 +166,8 @@ def test_data_without_times_are_split_at_a_line() -> None:
     )
     root = parsed(page.render(untimed))
     assert "What happened before line 900 is the past" in _text(_section(root, "Data and split"))
+
+
+def test_published_figures_have_a_page_where_no_question_was_asked() -> None:
+    root = parsed(page.render(msgspec.structs.replace(BACKTEST, questions=(), rows=(), curves=(), failures=())))
+    assert "precision@5" in _text(_section(root, "Published figures beside ours"))

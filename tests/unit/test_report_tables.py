@@ -107,3 +107,18 @@ def test_a_long_name_of_a_question_is_broken_at_its_hyphens() -> None:
     long = msgspec.structs.replace(RANK, name="after-each-purchase-frozen")
     lines = _printed(msgspec.structs.replace(BACKTEST, questions=(long,)))
     assert [line.split()[-1] for line in lines[1:4]] == ["after-each-", "purchase-", "frozen"]
+
+
+def test_what_others_have_published_is_printed_beside_ours() -> None:
+    lines = _printed(BACKTEST)
+    start = lines.index("Published figures beside ours")
+    assert [line.split()[:4] for line in lines[start + 2 : start + 4]] == [
+        [POPULARITY, "precision@5", "0.064", "0.087"],
+        [FREQUENCY, "Precision@1", "0.075", "0.065"],
+    ]
+
+
+def test_where_no_question_was_asked_there_is_no_table_of_questions() -> None:
+    lines = _printed(msgspec.structs.replace(BACKTEST, questions=()))
+    assert "All questions" not in lines
+    assert "best of its column" not in " ".join(lines)

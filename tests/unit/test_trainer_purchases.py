@@ -77,6 +77,9 @@ def test_a_moment_sees_its_users_lines_before_it_and_no_others(purchases: Purcha
 def test_what_lies_in_the_open_order_is_told_apart(purchases: Purchases) -> None:
     asked = moments(purchases, user=[1, 1], before=[5, 6], open_from=[4, 4])
     assert [asked.open_order(row).tolist() for row in range(2)] == [[4], [4, 5]]
+    row, item = asked.open_items
+    assert row.tolist() == [0, 1, 1]
+    assert item.tolist() == purchases.item[[4, 4, 5]].tolist()
     assert [asked.history(row).tolist() for row in range(2)] == [[2, 4], [2, 4, 5]]
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from serving.features import Int32s, Int64s
 from trainer.backtest.ranking import PopularityOrder, standing
+from trainer.errors import NotEnoughData
 from trainer.models.model import Grain, Model, Ranker
 from trainer.progress import Progress
 from trainer.purchases import Moments, Purchases
@@ -44,8 +45,11 @@ class Chapter(NamedTuple):
 
     @classmethod
     def of(cls, purchases: Purchases, customers: Collection[str]) -> "Chapter":
-        """`customers` are the ids of the users that are no orders without a customer."""
+        """`customers` are the ids of the users that are no orders without a customer. NotEnoughData where nothing was
+        bought in the month or before it."""
         start, end = purchases.position(SPLIT_AT.timestamp()), purchases.position(UNTIL.timestamp() + 1)
+        if not 0 < start < end:
+            raise NotEnoughData(f"there must be purchases before {SPLIT_AT:%Y-%m-%d} and in the month after it")
         return cls(purchases, np.isin(purchases.user_ids, list(customers)), start, end)
 
     @property

@@ -23,6 +23,8 @@ class Findings:
     curves: list[Curve] = field(default_factory=list)
     trainings: list[Training] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    reproduced: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Figures by a source's own protocol, by model and the source's name of the metric."""
 
     def add(self, others: Self) -> None:
         """All that was found beside."""
@@ -31,6 +33,7 @@ class Findings:
         self.curves += others.curves
         self.trainings += others.trainings
         self.failures += others.failures
+        self.reproduced |= others.reproduced
 
     @contextmanager
     def failing(self, model: str, questions: Iterable[str]) -> Iterator[None]:

@@ -114,7 +114,7 @@ def _by_item_popularity(walk: Walk) -> Groups:
     order = PopularityOrder.of(np.bincount(past.item, minlength=past.vocabulary_size))
     known = item < past.vocabulary_size
     percent = 100 * order.place[np.where(known, item, FIRST_ITEM)] / past.n_items
-    labels = _percents(PERCENT_OF_CATALOGUE)
+    labels = (f"top {PERCENT_OF_CATALOGUE[1]}%", *_percents(PERCENT_OF_CATALOGUE[1:]))
     group = np.where(known, _group(percent, PERCENT_OF_CATALOGUE), len(labels))
     x = np.where(known, percent, 100.0)
     return Groups(By.ITEM_POPULARITY, (*labels, "never sold before"), group, x, walk.user[walk.truths.row])

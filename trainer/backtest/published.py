@@ -15,8 +15,11 @@ DECATHLON = "A. Carta, Building a RNN recommendation engine with TensorFlow (Dec
 FANATICS = "Bought Together RNN (Fanatics), section 3.3"
 AMAZON = "Recommender with soft data split (Amazon), table 1"
 
+BOOK_CHAPTER = "book-chapter"
+"""Goes by this name beside the questions; it is not one, because it asks each model in a way of its own."""
 LISTS_OF_ORDERS = "the chapter's own: one list of five per order of the month after 2011-10-09"
 LIST_BEFORE_LINES = "the chapter's own: one list of five before each line of the month after 2011-10-09"
+PRECISION, ACCURACY = "precision at 5", "top-5 accuracy"
 NEXT_MONTH = "next-month"
 
 LONGER = "Several epochs at a falling rate, by Adam; the chapter learns for one, by plain gradient descent."
@@ -36,6 +39,16 @@ class Nearest(NamedTuple):
     k: int | None
 
 
+class OwnProtocol(NamedTuple):
+    """The source's own protocol."""
+
+    told: str
+    """In words."""
+    place: str
+    """What measures ours by it: `module:function` under `trainer.backtest`, of a Chapter, a seed and a Progress. It is
+    imported when it is wanted, for it brings large libraries along."""
+
+
 class Figure(NamedTuple):
     """One published number."""
 
@@ -45,21 +58,28 @@ class Figure(NamedTuple):
     metric: str
     """As the source calls it."""
     value: float
-    ours: Nearest | str
-    """Our figure that comes nearest; or, in words, the source's own protocol, by which ours is measured."""
+    ours: Nearest | OwnProtocol
+    """Our figure that comes nearest; or how ours is measured as theirs was."""
     note: str = ""
     over: str = ""
     """The model whose figure is the unit, where the source tells a ratio."""
 
 
 FIGURES = (
-    Figure(CHAPTER, "popularity", "precision at 5", 0.064, LISTS_OF_ORDERS),
-    Figure(CHAPTER, "als", "precision at 5", 0.139, LISTS_OF_ORDERS),
-    Figure(CHAPTER, "matrix-factorization", "precision at 5", 0.152, LISTS_OF_ORDERS),
-    Figure(CHAPTER, "bpr", "precision at 5", 0.154, LISTS_OF_ORDERS),
-    Figure(CHAPTER, "popularity", "top-5 accuracy", 0.012, LIST_BEFORE_LINES),
-    Figure(CHAPTER, "transaction-lstm", "top-5 accuracy", 0.071, LIST_BEFORE_LINES, LONGER),
-    Figure(CHAPTER, "transaction-lstm-user", "top-5 accuracy", 0.252, LIST_BEFORE_LINES, LONGER),
+    Figure(CHAPTER, "popularity", PRECISION, 0.064, OwnProtocol(LISTS_OF_ORDERS, "chapter_factors:popularity")),
+    Figure(CHAPTER, "als", PRECISION, 0.139, OwnProtocol(LISTS_OF_ORDERS, "chapter_factors:als")),
+    Figure(CHAPTER, "matrix-factorization", PRECISION, 0.152, OwnProtocol(LISTS_OF_ORDERS, "chapter_factors:sgd")),
+    Figure(CHAPTER, "bpr", PRECISION, 0.154, OwnProtocol(LISTS_OF_ORDERS, "chapter_factors:bpr")),
+    Figure(CHAPTER, "popularity", ACCURACY, 0.012, OwnProtocol(LIST_BEFORE_LINES, "chapter_lstm:popularity")),
+    Figure(CHAPTER, "transaction-lstm", ACCURACY, 0.071, OwnProtocol(LIST_BEFORE_LINES, "chapter_lstm:lstm"), LONGER),
+    Figure(
+        CHAPTER,
+        "transaction-lstm-user",
+        ACCURACY,
+        0.252,
+        OwnProtocol(LIST_BEFORE_LINES, "chapter_lstm:lstm_with_user"),
+        LONGER,
+    ),
     Figure(
         DECATHLON,
         "lstm-recency-attention",
@@ -87,25 +107,24 @@ FIGURES = (
 
 
 def beside(rows: Sequence[Row], reproduced: Mapping[tuple[str, str], float]) -> tuple[Published, ...]:
-    """Every published figure with ours, None where it was not measured.
+    """The published figures beside which there is one of ours.
 
     `rows` are those of a backtest; `reproduced` are figures by a source's own protocol, by model and the source's
     name of the metric.
     """
     values = {(row.question, row.model, row.metric, row.k): row.value for row in rows}
-    return tuple(_beside(figure, values, reproduced) for figure in FIGURES)
+    found = ((figure, _ours(figure, values, reproduced)) for figure in FIGURES)
+    return tuple(
+        Published(figure.source, figure.model, figure.metric, figure.value, ours, _protocol(figure.ours), figure.note)
+        for figure, ours in found
+        if ours is not None
+    )
 
 
-def _beside(figure: Figure, values: Values, reproduced: Mapping[tuple[str, str], float]) -> Published:
-    if isinstance(figure.ours, str):
-        ours, protocol = reproduced.get((figure.model, figure.metric)), figure.ours
-    else:
-        ours, protocol = _of_question(figure, figure.ours, values), _in_words(figure.ours)
-    return Published(figure.source, figure.model, figure.metric, figure.value, ours, protocol, figure.note)
-
-
-def _of_question(figure: Figure, nearest: Nearest, values: Values) -> float | None:
-    question, metric, k = nearest
+def _ours(figure: Figure, values: Values, reproduced: Mapping[tuple[str, str], float]) -> float | None:
+    if isinstance(figure.ours, OwnProtocol):
+        return reproduced.get((figure.model, figure.metric))
+    question, metric, k = figure.ours
     ours = values.get((question, figure.model, metric, k))
     if not figure.over or ours is None:
         return ours
@@ -113,6 +132,8 @@ def _of_question(figure: Figure, nearest: Nearest, values: Values) -> float | No
     return ours / unit if unit else None
 
 
-def _in_words(nearest: Nearest) -> str:
-    metric = nearest.metric if nearest.k is None else f"{nearest.metric}@{nearest.k}"
-    return f"{metric} of our question {nearest.question}"
+def _protocol(ours: Nearest | OwnProtocol) -> str:
+    if isinstance(ours, OwnProtocol):
+        return ours.told
+    metric = ours.metric if ours.k is None else f"{ours.metric}@{ours.k}"
+    return f"{metric} of our question {ours.question}"

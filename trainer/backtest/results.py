@@ -148,8 +148,7 @@ class Published(Struct, frozen=True):
     metric: str
     """As the source calls it."""
     theirs: float
-    ours: float | None
-    """None where we have none to compare."""
+    ours: float
     protocol: str
     """What ours was measured with: the source's own protocol, or the question of ours that comes nearest."""
     note: str = ""

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from trainer.backtest.described import asked
 from trainer.backtest.findings import EVERY_MODEL, Findings
@@ -18,9 +18,9 @@ class Visit(NamedTuple):
     questions: tuple[Question, ...]
     groups: tuple[Groups, ...]
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(question.name for question in self.questions)
+
+Fits: TypeAlias = tuple[tuple[Visit, ...], ...]
+"""The visits of each fit, at least one."""
 
 
 def visits(questions: Sequence[Question], setting: Setting, findings: Findings) -> Iterator[Visit]:
@@ -36,7 +36,7 @@ def visits(questions: Sequence[Question], setting: Setting, findings: Findings) 
             yield Visit(walk, tuple(together), groups_of(walk))
 
 
-def by_fit(all_visits: Iterable[Visit]) -> tuple[tuple[Visit, ...], ...]:
+def by_fit(all_visits: Iterable[Visit]) -> Fits:
     """Visits that share a fit. One from which rankers come back changed is the last of its fit."""
     fits: dict[tuple[object, ...], list[Visit]] = {}
     for visit in sorted(all_visits, key=lambda visit: visit.walk.is_observed):

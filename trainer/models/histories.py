@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from serving.features import Int32s, Int64s
-from trainer.purchases import Float32s, Moments, Purchases
+from trainer.purchases import Float32s, Moments, Purchases, runs
 
 
 @dataclass(frozen=True)
@@ -83,13 +83,6 @@ def orders_by_user(past: Purchases) -> sparse.csr_matrix:
     summed = sparse.csr_matrix((once, past.item[line], past.by_user.first), shape=shape)
     summed.sum_duplicates()
     return summed
-
-
-def runs(start: Int64s, end: Int64s) -> Int64s:
-    """The numbers start[0]..end[0], start[1]..end[1] and so on, one after the other, ends left out."""
-    length = end - start
-    offset = start - np.append(0, np.cumsum(length)[:-1])
-    return np.repeat(offset, length) + np.arange(length.sum())
 
 
 def dense(rows: sparse.csr_matrix) -> Float32s:

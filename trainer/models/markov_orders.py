@@ -23,8 +23,8 @@ from scipy import sparse
 
 from serving.features import Int64s
 from trainer.models.forgetting import Forgetting
-from trainer.models.histories import Histories, runs
-from trainer.purchases import Float32s, Moments, Purchases
+from trainer.models.histories import Histories
+from trainer.purchases import Float32s, Moments, Purchases, runs
 
 
 class OrderSettings(NamedTuple):

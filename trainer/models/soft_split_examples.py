@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.features import Int32s, Int64s
-from trainer.models.histories import Histories, runs
+from trainer.models.histories import Histories
 from trainer.models.keras_training import Arrays
 from trainer.models.user_vectors import newest_counts
-from trainer.purchases import Float32s, Moments, Purchases
+from trainer.purchases import Float32s, Moments, Purchases, runs
 
 DAY_S = 24 * 3600
 DAYS_WITHOUT_TIMES = 365

@@ -22,13 +22,12 @@ from keras import layers
 from numpy.typing import NDArray
 
 from serving.features import PADDING, UNKNOWN, Int32s, Int64s
-from trainer.models.histories import runs
 from trainer.models.keras_training import Arrays, all_items, answered, compiled, learn, next_item_loss, seeded
 from trainer.models.model import Frozen, Grain, LossCurve
 from trainer.models.schedule import Schedule
 from trainer.models.windows import from_oldest, known, looked_up
 from trainer.progress import Progress
-from trainer.purchases import Float32s, Moments, Purchases
+from trainer.purchases import Float32s, Moments, Purchases, runs
 
 WINDOW = 25
 """Lines that are learnt from in one sequence."""

@@ -17,12 +17,11 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from scipy import sparse
 
-from serving.features import Int32s, Int64s
+from serving.features import Int64s
 from trainer.backtest.ranking import PopularityOrder, standing
-from trainer.models.histories import runs
 from trainer.models.model import Grain, Ranker
 from trainer.progress import Progress
-from trainer.purchases import Float32s, Moments, Purchases
+from trainer.purchases import Float32s, Moments, Purchases, runs
 
 S = TypeVar("S")
 Fit = Callable[[Purchases, S], Ranker]
@@ -103,7 +102,7 @@ def accuracy(ranker: Ranker, questions: Questions) -> float:
     popularity = PopularityOrder.of(np.bincount(questions.known.item, minlength=bought.shape[1]))
     hits = np.zeros(len(bought))
     for rows, scores in _walk(ranker, questions):
-        lists, _ = standing(scores, popularity).without(*_open_order(questions.moments.rows(rows))).top(K)
+        lists, _ = standing(scores, popularity).without(*questions.moments.rows(rows).open_items).top(K)
         hits[rows] = np.take_along_axis(bought[rows], lists, axis=1).sum(axis=1)
     possible = np.minimum(bought.sum(axis=1), K)
     return float((hits[possible > 0] / possible[possible > 0]).mean()) if possible.any() else 0.0
@@ -119,10 +118,3 @@ def _walk(ranker: Ranker, questions: Questions) -> Iterator[tuple[slice, Float32
         ranker.observe(moments.purchases, observed, until)
         observed = until
         yield rows, ranker.scores(moments.rows(rows))
-
-
-def _open_order(moments: Moments) -> tuple[Int64s, Int32s]:
-    """Row and item of what lies in the open orders."""
-    _, open_from, end = moments.spans
-    row = np.repeat(np.arange(len(moments)), end - open_from)
-    return row, moments.purchases.item[moments.purchases.by_user.line[runs(open_from, end)]]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.features import PADDING, UNKNOWN, Int32s, Int64s
-from trainer.models.histories import runs
+from trainer.purchases import runs
 
 T = TypeVar("T", bound=np.generic)
 

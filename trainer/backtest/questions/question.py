@@ -52,6 +52,13 @@ class Walk:
         """Whether rankers learn on the way, so that afterwards they are no longer as they were fit."""
         return any(step.meanwhile for step in self.steps)
 
+    def is_like(self, other: "Walk") -> bool:
+        """Whether the same is asked at the same moments, so that both differ at most in what is observed between."""
+        if self.past is not other.past or len(self.steps) != len(other.steps):
+            return False
+        rules = (self.grain, self.bars_open_order) == (other.grain, other.bars_open_order)
+        return rules and all(_same_moments(a.moments, b.moments) for a, b in zip(self.steps, other.steps, strict=True))
+
     @cached_property
     def user(self) -> Int64s:
         """The user of each answer: [n]."""
@@ -68,6 +75,11 @@ class Walk:
         item = np.concatenate([step.truths.item for step in self.steps])
         sizes = np.concatenate([step.truths.n_bought for step in self.steps])
         return Truths(item, np.append(0, np.cumsum(sizes)))
+
+
+def _same_moments(moments: Moments, others: Moments) -> bool:
+    pairs = ((moments.user, others.user), (moments.before, others.before), (moments.as_of, others.as_of))
+    return all(np.array_equal(mine, theirs) for mine, theirs in pairs)
 
 
 class Kind(Enum):

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from trainer.backtest.report import wording
 from trainer.backtest.report.tables import Cell, Mark, Table, overview, tables
-from trainer.backtest.results import Backtest
+from trainer.backtest.results import Backtest, Published
 
 STYLES = {Mark.BEST: "bold green", Mark.CLOSE: "yellow", Mark.OTHER: ""}
 _GAP = 2
@@ -31,13 +31,18 @@ class _Report:
     backtest: Backtest
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
-        yield _at_a_glance(self.backtest, options.max_width)
+        if self.backtest.questions:
+            yield _at_a_glance(self.backtest, options.max_width)
         for asked in self.backtest.questions:
             for table in tables(self.backtest, asked)[:1]:
                 yield Text()
                 yield _in_full(table, f"{asked.name}: {asked.title}", options.max_width)
-        close = ("the best lies within its interval", STYLES[Mark.CLOSE])
-        yield Text.assemble("\n", ("best of its column", STYLES[Mark.BEST]), "; ", close)
+        if self.backtest.questions:
+            close = ("the best lies within its interval", STYLES[Mark.CLOSE])
+            yield Text.assemble("\n", ("best of its column", STYLES[Mark.BEST]), "; ", close)
+        if self.backtest.published:
+            yield Text()
+            yield _beside_ours(self.backtest.published, options.max_width)
         for failure in self.backtest.failures:
             yield Text(f"no figures of {failure.model} on {failure.question}: {failure.reason}", style="red")
 
@@ -62,7 +67,7 @@ def _at_a_glance(backtest: Backtest, width: int) -> RichTable:
         _Column(f"{name}\n{column.name}", cells)
         for name, column, cells in zip(names, found.columns, _by_column(found), strict=True)
     ]
-    return _drawn("All questions", found, columns, width)
+    return _drawn("All questions", [line.model for line in found.lines], columns, width)
 
 
 def _in_full(table: Table, title: str, width: int) -> RichTable:
@@ -70,15 +75,27 @@ def _in_full(table: Table, title: str, width: int) -> RichTable:
     metrics = [_Column(column.name, cells) for column, cells in zip(table.columns, _by_column(table), strict=True)]
     intervals = _Column("95%", [_interval(line.cells[0]) for line in table.lines])
     seconds = _Column("seconds", [Text(f"{line.seconds:,.1f}") for line in table.lines])
-    return _drawn(title, table, [*metrics[:1], intervals, seconds, *metrics[1:]], width)
+    columns = [*metrics[:1], intervals, seconds, *metrics[1:]]
+    return _drawn(title, [line.model for line in table.lines], columns, width)
 
 
-def _drawn(title: str, table: Table, columns: Sequence[_Column], width: int) -> RichTable:
+def _beside_ours(published: Sequence[Published], width: int) -> RichTable:
+    """What others have published; by which protocol ours was measured, the page tells."""
+    columns = [
+        _Column("metric", [Text(one.metric) for one in published]),
+        _Column("theirs", [Text(wording.figure(one.theirs)) for one in published]),
+        _Column("ours", [Text(wording.figure(one.ours)) for one in published]),
+        _Column("source", [Text(one.source) for one in published]),
+    ]
+    return _drawn("Published figures beside ours", [one.model for one in published], columns, width)
+
+
+def _drawn(title: str, names: Sequence[str], columns: Sequence[_Column], width: int) -> RichTable:
     """Models, and as many of the columns as fit."""
     # Text, not str: a name must not be read as markup.
     drawn = RichTable(title=Text(title), title_justify="left", title_style="bold", box=None, padding=(0, 1))
     drawn.add_column("model", no_wrap=True, vertical="bottom")
-    models = _Column("model", [Text(line.model) for line in table.lines])
+    models = _Column("model", list(map(Text, names)))
     shown = _fitting(columns, width - models.width)
     for column in shown:
         drawn.add_column(Text(column.heading), justify="right", no_wrap=True)
