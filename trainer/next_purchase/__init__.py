@@ -1,1 +1,13 @@
-"""The model that is served: what it looks at, what it is made of, and how it learns."""
+"""The model that is served: what it looks at, what it is made of, and how it learns, at two grains.
+
+                         the next order          the next line
+    learnt from          examples, batches       open_orders, line_training
+    everybody's counts   facts                   facts, followers
+    an LSTM reads        orders                  orders, line_reader
+    heads                heads, own_items        line_heads
+    put together         network (a sum)         line_network, mixture (one softmax over all sources)
+    taught               training, loss          line_fit, line_training
+    asked                trainer.models.next_purchase, line_ranker
+
+What both share is used by both: `architecture`, `facts`, `orders`, `reasons`, `runs`, `safe_inputs`, `tensors`.
+"""

@@ -1,4 +1,5 @@
-"""How large the model is, and which of its parts take part."""
+"""How large the model is, and which of its parts take part: those at the grain of orders can be left out, to see what
+each is worth."""
 
 from dataclasses import dataclass
 

@@ -3,9 +3,8 @@
     weight(x -> y, t) = sum over the times s < t at which y followed x of  2 ** -((t - s) / HALF_LIFE_DAYS)
 
 PADDING stands for the beginning of a run of lines (trainer.next_purchase.runs), so its followers are what runs
-begin with. An example must not
-see the future, and neither its own day: it looks at the table as it was when its day began. A released
-version carries its last table as constants.
+begin with. An example must not see the future, and neither its own day: it looks at the table as it was when its
+day began. A version for serving carries its last table as constants.
 
 Streamed Markov chains are the strongest simple rule for the next line; here they are evidence for a network.
 """

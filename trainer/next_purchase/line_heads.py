@@ -11,7 +11,7 @@ from serving.features import FIRST_ITEM, Float32s, Int32s
 from trainer.next_purchase.followers import N_FOLLOWERS, FollowerRows
 from trainer.next_purchase.mixture import Listing, Pointer
 from trainer.next_purchase.orders import LIVELY
-from trainer.next_purchase.tensors import FAR, Tensor, log1p, starting_at
+from trainer.next_purchase.tensors import FAR, Tensor, log1p, starting_at, table
 
 KEY = 64
 """Width in which a state is compared with bought lines."""
@@ -103,9 +103,8 @@ class ReadList(layers.Layer):  # type: ignore[misc] # Keras has no types
 
     def __init__(self, width: int, place: Int32s, n_trends: int) -> None:
         super().__init__()
-        # As weights, because an exported graph would ask for other constants as inputs.
-        self.place = self._constant("place", place)
-        self.by_place = self._constant("by_place", np.argsort(place).astype(np.int32))
+        self.place = table(self, "place", place)
+        self.by_place = table(self, "by_place", np.argsort(place).astype(np.int32))
         small = keras.initializers.RandomNormal(stddev=0.01)
         self.taste = layers.Dense(width, kernel_initializer=small)
         self.length, self.gate = layers.Dense(1), layers.Dense(1, kernel_initializer="zeros")
@@ -129,11 +128,6 @@ class ReadList(layers.Layer):  # type: ignore[misc] # Keras has no types
         logits = ops.where(below, taken - passed, -FAR) + gate
         total = ops.log(ops.maximum(1.0 - ops.exp(-passed[:, -1]), _LEAST)) + gate[:, 0]
         return Listing(position, logits, total)
-
-    def _constant(self, name: str, values: Int32s) -> Tensor:
-        return self.add_weight(
-            name=name, shape=values.shape, dtype="int32", initializer=starting_at(values), trainable=False
-        )
 
     def _taken(self, state: Tensor, items: Tensor, trends: Trends) -> Tensor:
         """Logits of the items' probabilities to be taken, in the order of the list: [R, V]."""

@@ -21,13 +21,14 @@ from serving.features import FIRST_ITEM, PADDING, Float32s, Int32s
 from trainer.next_purchase.architecture import Architecture
 from trainer.next_purchase.followers import FollowerRows
 from trainer.next_purchase.line_heads import ExploreNext, FollowLine, ReadList, RepeatLine, Trends
-from trainer.next_purchase.line_histories import known, split
+from trainer.next_purchase.line_histories import split
 from trainer.next_purchase.line_reader import LineReader
 from trainer.next_purchase.mixture import Sources, log_probabilities
 from trainer.next_purchase.open_orders import OpenInputs
 from trainer.next_purchase.reasons import closest_lines
 from trainer.next_purchase.runs import Run
-from trainer.next_purchase.tensors import FAR, Tensor, starting_at
+from trainer.next_purchase.safe_inputs import known
+from trainer.next_purchase.tensors import FAR, Tensor, table
 
 
 class Asked(NamedTuple):
@@ -77,10 +78,8 @@ class NextLineModel(keras.Model):  # type: ignore[misc] # Keras has no types
         self.repeat = RepeatLine()
         self.follow = FollowLine(architecture.embedding)
         self.read_on = ReadList(architecture.embedding, place, n_trends)
-        self.trends = self._table("trends", tables.trends)
-        self.followers = FollowerRows(
-            *(self._table(name, values) for name, values in tables.followers._asdict().items())
-        )
+        self.trends = table(self, "trends", tables.trends)
+        self.followers = FollowerRows(*(table(self, *column) for column in tables.followers._asdict().items()))
 
     @property
     def place(self) -> Tensor:
@@ -130,7 +129,7 @@ class NextLineModel(keras.Model):  # type: ignore[misc] # Keras has no types
         history = split(inputs, self.run, self.architecture.vocabulary_size)
         opened, row = history.open, ops.arange(ops.shape(history.newest)[0], dtype="int32")
         newest = ops.concatenate([ops.zeros_like(opened.item_index[:, :1]), opened.item_index[:, :-1]], axis=1)
-        followers = FollowerRows(*(ops.take(table, newest, axis=0) for table in self.followers))
+        followers = FollowerRows(*(ops.take(column, newest, axis=0) for column in self.followers))
         trends = Trends(self.trends[None], ops.zeros_like(row))
         return Asked(history.closed, opened, followers, trends), Positions(row, history.newest)
 
@@ -142,12 +141,6 @@ class NextLineModel(keras.Model):  # type: ignore[misc] # Keras has no types
         nothing = ops.zeros((ops.shape(items)[0], self.architecture.vocabulary_size))
         where = ops.stack([number, items], axis=-1)
         return tensorflow.tensor_scatter_nd_update(nothing, where, ops.ones(ops.shape(items)))
-
-    def _table(self, name: str, values: Float32s | Int32s) -> Tensor:
-        start = starting_at(values)
-        return self.add_weight(
-            name=name, shape=values.shape, dtype=str(values.dtype), initializer=start, trainable=False
-        )
 
 
 def chosen(values: Tensor, at: Positions) -> Tensor:

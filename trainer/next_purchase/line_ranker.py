@@ -30,7 +30,7 @@ from trainer.purchases import Moments, Purchases
 
 REPLAYED = 3000
 """Newest windows of the fit that are learnt from again beside those of a new day, lest they be forgotten."""
-_TIMES = 2
+_PASSES = 2
 """How often a new day is learnt from."""
 
 
@@ -86,8 +86,8 @@ class LineRanker:
         self.model.know(self._tables)
 
     def _learn(self, day: OpenOrders) -> None:
-        replayed = self._replay.rows(self._random.integers(0, len(self._replay), _TIMES * len(day)))
-        steps = [batch for part in (*[day] * _TIMES, replayed) for batch in self._learnt(part)]
+        replayed = self._replay.rows(self._random.integers(0, len(self._replay), _PASSES * len(day)))
+        steps = [batch for part in (*[day] * _PASSES, replayed) for batch in self._learnt(part)]
         for number in self._random.permutation(len(steps)):
             self._learner.learn(steps[number], self._settings.daily_learning_rate)
 

@@ -14,19 +14,18 @@ from typing import NamedTuple
 import keras
 from keras import layers, ops
 
-from serving.features import FIRST_ITEM, UNKNOWN, Float32s
+from serving.features import FIRST_ITEM, Float32s
 from trainer.next_purchase.architecture import Architecture
 from trainer.next_purchase.facts import ALL_TIME
 from trainer.next_purchase.heads import Explore, Repeat, added
 from trainer.next_purchase.orders import OrderReader
 from trainer.next_purchase.own_items import OwnItemFeatures
 from trainer.next_purchase.reasons import closest_lines
-from trainer.next_purchase.tensors import FAR, Tensor, starting_at
+from trainer.next_purchase.safe_inputs import safe
+from trainer.next_purchase.tensors import FAR, Tensor, table
 
 FACTS, LINE_FACTS = "item_facts", "line_facts"
 """Beside INPUT_TYPES, in training: the facts of all items [B, V, N_FACTS] and those of the lines [B, L, N_FACTS]."""
-
-_MOST_DAYS, _MOST_ORDERS, _MOST_PIECES = 36_500.0, 10_000, 1e6
 
 
 class Tables(NamedTuple):
@@ -44,8 +43,8 @@ class NextPurchaseModel(keras.Model):  # type: ignore[misc] # Keras has no types
     def __init__(self, architecture: Architecture, tables: Tables) -> None:
         super().__init__(name="next_purchase")
         self.architecture = architecture
-        self.facts = self._table("facts", tables.facts[None])
-        self.price = self._table("price", tables.price)
+        self.facts = table(self, "facts", tables.facts[None])
+        self.price = table(self, "price", tables.price)
         normal = keras.initializers.RandomNormal(stddev=0.1)
         self.items = layers.Embedding(architecture.vocabulary_size, architecture.embedding, normal, name="items")
         self.own_items = OwnItemFeatures()
@@ -82,16 +81,6 @@ class NextPurchaseModel(keras.Model):  # type: ignore[misc] # Keras has no types
         return {"candidate": candidate, "score": score, "because": because}
 
     def with_facts(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The inputs made safe: one number outside its table or range would fail all users of the batch."""
-        item, limit = inputs["item_index"], self.architecture.vocabulary_size
-        item = ops.where(ops.logical_and(item >= 0, item < limit), item, UNKNOWN)
-        safe = {
-            "item_index": item,
-            "days_ago": ops.clip(inputs["days_ago"], 0.0, _MOST_DAYS),
-            "orders_ago": ops.clip(inputs["orders_ago"], 0, _MOST_ORDERS),
-            "quantity": ops.clip(inputs["quantity"], 0.0, _MOST_PIECES),
-        }
-        return {**safe, FACTS: self.facts, LINE_FACTS: ops.take(self.facts[0], item, axis=0)}
-
-    def _table(self, name: str, values: Float32s) -> Tensor:
-        return self.add_weight(name=name, shape=values.shape, initializer=starting_at(values), trainable=False)
+        """The inputs made safe, and the facts of the end of the past beside them."""
+        lines = safe(inputs, self.architecture.vocabulary_size)
+        return {**lines, FACTS: self.facts, LINE_FACTS: ops.take(self.facts[0], lines["item_index"], axis=0)}

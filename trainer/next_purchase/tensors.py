@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from keras import ops
+from keras import layers, ops
 from numpy.typing import NDArray
 
 Tensor: TypeAlias = Any
@@ -22,3 +22,11 @@ def log1p(values: Tensor) -> Tensor:
 def starting_at(values: NDArray[Any]) -> Callable[..., Tensor]:
     """An initializer that gives these values."""
     return lambda shape, dtype=None: ops.cast(values, dtype or "float32")
+
+
+def table(layer: layers.Layer, name: str, values: NDArray[Any]) -> Tensor:
+    """Numbers that a layer looks up and does not learn; a weight, for an exported graph would ask for other constants
+    as inputs."""
+    return layer.add_weight(
+        name=name, shape=values.shape, dtype=str(values.dtype), initializer=starting_at(values), trainable=False
+    )
