@@ -22,6 +22,7 @@ from serving.triton import TritonSettings
 from streams.contract import topics
 from streams.contract.connection import KafkaConnection
 from streams.worker.settings import WorkerSettings
+from trainer.settings import TrainerSettings
 
 WORKER_READY_WITHIN_S = 60.0
 
@@ -118,6 +119,8 @@ def settings_for(folder: Path, models: Path, bootstrap_servers: str, triton: str
         triton=TritonSettings(url=triton),
         models=ModelSettings(repository=str(models)),
         worker=WorkerSettings(datadir=str(folder / "worker"), instance_id="demo", health_address="127.0.0.1:0"),
+        # A night has time to find out how often to learn from each order; whoever watches a demo has not.
+        trainer=TrainerSettings(most_epochs=TrainerSettings().epochs),
     )
 
 
@@ -128,5 +131,6 @@ def _toml(settings: Settings) -> str:
         f'[triton]\nurl = "{settings.triton.url}"\n\n'
         f'[models]\nrepository = "{settings.models.repository}"\n\n'
         f'[worker]\ndatadir = "{settings.worker.datadir}"\ninstance_id = "{settings.worker.instance_id}"\n'
-        f'health_address = "{settings.worker.health_address}"\n'
+        f'health_address = "{settings.worker.health_address}"\n\n'
+        f"[trainer]\nmost_epochs = {settings.trainer.most_epochs}\n"
     )
