@@ -3,6 +3,7 @@
 PYTHON ?= python3
 STARTED := $(shell date +%s.%N)
 BIN := .venv/bin
+PROCESSES ?= 2
 INSTALL_PYTHON := [ "$(PYTHON)" = python3 ] && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y --no-install-recommends python3 python3-venv
 
 .DEFAULT_GOAL := help
@@ -23,10 +24,10 @@ demo: setup ## run everything on this machine; PURCHASES=n stops after so many, 
 test: lint unit integration ## everything that must pass
 
 unit: setup ## tests that need no server
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest tests/unit -n $(PROCESSES) --dist loadgroup
 
 integration: setup ## tests against a real broker and a real Triton server, which they start and stop
-	$(BIN)/pytest tests/integration
+	$(BIN)/pytest tests/integration -n $(PROCESSES) --dist loadfile
 
 test-faults: setup ## do damage to the running system, and see that nothing is lost or doubled (under 15 minutes)
 	$(BIN)/pytest tests/faults

@@ -1,6 +1,7 @@
 """What holds for every model, whatever it learns.
 
-Asked are the models of a quick backtest: the others are the same classes in sizes that take too long for a test.
+Asked are the models of a quick backtest, and networks learn for a few steps only: what must hold does so from the
+first one on. The other models are the same classes in sizes that take too long for a test.
 """
 
 from dataclasses import replace
@@ -16,8 +17,9 @@ from trainer.backtest.held_out import hold_out
 from trainer.backtest.questions import lines, next_month
 from trainer.backtest.questions.setting import Setting
 from trainer.models import registry
-from trainer.models.model import Grain, Probabilistic, Ranker
+from trainer.models.model import Grain, Model, Probabilistic, Ranker
 from trainer.models.registry import ENTRIES, Effort
+from trainer.models.schedule import Schedule
 from trainer.progress import Silent
 from trainer.purchases import Moments, Purchases
 
@@ -25,6 +27,11 @@ SEED = 3
 NOBODY = 10_000
 """Number of a user who has never bought."""
 MODELS = registry.names(Effort.QUICK)
+A_MOMENT = Schedule(epochs=1, steps=5)
+HARDLY_LEARNT = {
+    name: {"schedule": A_MOMENT}
+    for name in ("transaction-lstm-user", "lstm-recency-attention", "autoencoder", "soft-split")
+}
 
 
 @cache
@@ -40,7 +47,10 @@ def setting() -> Setting:
 
 
 def fit(name: str, grain: Grain, past: Purchases) -> Ranker:
-    return registry.create(name, Effort.QUICK, SEED).fit(past, grain, Silent())
+    entry = ENTRIES[name]
+    settings = {**(entry.quick or {}), **HARDLY_LEARNT.get(name, {}), **({"seed": SEED} if entry.is_seeded else {})}
+    model: Model = registry.constructor(name)(**settings)
+    return model.fit(past, grain, Silent())
 
 
 @cache
@@ -68,7 +78,12 @@ def moments(grain: Grain, purchases: Purchases | None = None) -> Moments:
 
 
 def every_model_and_grain() -> pytest.MarkDecorator:
-    cases = [pytest.param(name, grain, id=f"{name}-{grain}") for name in MODELS for grain in Grain]
+    """All cases of one model in one process, which then fits it no more than twice."""
+    cases = [
+        pytest.param(name, grain, id=f"{name}-{grain}", marks=pytest.mark.xdist_group(name))
+        for name in MODELS
+        for grain in Grain
+    ]
     return pytest.mark.parametrize(("name", "grain"), cases)
 
 
@@ -130,7 +145,7 @@ def test_what_is_new_in_the_stream_can_be_observed_and_is_never_listed(name: str
     assert planted not in given.lists
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in MODELS])
 def test_a_shop_without_times_prices_and_quantities_is_answered(name: str) -> None:
     known = setting().held_out.purchases
     bare = replace(

@@ -18,6 +18,8 @@ from trainer.next_purchase.line_training import LineTraining
 from trainer.progress import Silent
 from trainer.purchases import Float32s, Moments, Purchases
 
+pytestmark = pytest.mark.xdist_group(__name__)  # what is fit for all tests is fit once
+
 SMALL = LineTraining(embedding=16, state=16, epochs=1, min_steps=1)
 
 

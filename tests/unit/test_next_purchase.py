@@ -13,6 +13,8 @@ from trainer.progress import Silent
 from trainer.purchases import Float32s, Purchases
 from trainer.settings import TrainerSettings
 
+pytestmark = pytest.mark.xdist_group(__name__)  # what is fit for all tests is fit once
+
 SETTINGS = TrainerSettings(epochs=3, most_epochs=3, batch_size=32, learning_rate=0.01)
 
 

@@ -21,6 +21,8 @@ from trainer.progress import Silent
 from trainer.settings import TrainerSettings
 from trainer.train import golden_inputs
 
+pytestmark = pytest.mark.xdist_group(__name__)  # what is fit for all tests is fit once
+
 K = 4
 COLOURS = ("red", "green", "blue", "black", "white", "pink")
 SETTINGS = TrainerSettings(batch_size=16, learning_rate=0.01)

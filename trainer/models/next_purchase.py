@@ -41,7 +41,7 @@ class NextPurchase:
         self._epochs = epochs
         self._settings = settings or TrainerSettings(seed=seed)
         told = LineTraining(seed=seed)
-        self._lines = lines or (told if epochs is None else told._replace(epochs=epochs))
+        self._lines = lines or (told if epochs is None else told._replace(epochs=epochs, min_steps=1))
 
     def fit(self, past: Purchases, grain: Grain, progress: Progress) -> Ranker:
         if grain is Grain.LINE:
