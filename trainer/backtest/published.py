@@ -1,8 +1,9 @@
 """What others have published about the models of this backtest, and which of our figures comes nearest.
 
-Only figures that their sources print as numbers. Those of the book chapter are of the same data, and `chapter` and
-`chapter_lstm` measure ours by its own protocol. The others are of shops that nobody else has: beside them stands
-the figure of ours that asks the same, and a difference says as much about the shops as about the models.
+Only figures that their sources print as numbers. Those of the book chapter are of the bundled data, and
+`chapter_factors` and `chapter_lstm` measure ours by its own protocol. The others are of shops that nobody else has:
+beside them stands the figure of ours that asks the same, and a difference says as much about the shops as about the
+models.
 """
 
 from collections.abc import Mapping, Sequence

@@ -31,7 +31,7 @@ class Row(Struct, frozen=True):
     """Lower end of the 95% interval, by bootstrap over users."""
     high: float
     seconds: float
-    """Time that fit and answers took, of which a fit that several questions share is counted for each."""
+    """Time that fit and answers took, of which what several questions share is counted for each."""
 
 
 class By(StrEnum):
