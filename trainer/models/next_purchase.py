@@ -26,8 +26,12 @@ BATCH = 128
 
 
 class NextPurchase:
-    """Learns as a release does. `epochs` is how often from each order or line; unless given, as often as helps on the
-    newest part of the past, and at line grain as `lines` say, which are the settings there."""
+    """Learns as a release does.
+
+    epochs: how often from each order or line; unless given, as often as helps on the newest part of the past, and at
+        line grain as often as `lines` say
+    lines: settings at line grain;  width: of item vectors there where `lines` are not given, half that of the state
+    """
 
     name = "next-purchase"
 
@@ -37,11 +41,12 @@ class NextPurchase:
         seed: int = 1,
         settings: TrainerSettings | None = None,
         lines: LineTraining | None = None,
+        width: int = LineTraining().embedding,
     ) -> None:
         self._epochs = epochs
         self._settings = settings or TrainerSettings(seed=seed)
-        told = LineTraining(seed=seed)
-        self._lines = lines or (told if epochs is None else told._replace(epochs=epochs, min_steps=1))
+        usual = LineTraining(embedding=width, state=2 * width, seed=seed)
+        self._lines = lines or (usual if epochs is None else usual._replace(epochs=epochs, min_steps=1))
 
     def fit(self, past: Purchases, grain: Grain, progress: Progress) -> Ranker:
         if grain is Grain.LINE:

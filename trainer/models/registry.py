@@ -112,7 +112,7 @@ ENTRIES: dict[str, Entry] = {
         quick=None,
         is_seeded=True,
     ),
-    "next-purchase": Entry("next_purchase:NextPurchase", quick={"epochs": 1}, is_seeded=True),
+    "next-purchase": Entry("next_purchase:NextPurchase", quick={"epochs": 1, "width": 64}, is_seeded=True),
 }
 """In the order in which tables show them: rules first, the champion last."""
 
