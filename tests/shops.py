@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.features import Int64s
-from trainer.backtest.sources.numbering import MICROSECONDS, Ids, SourceLines, numbered
+from trainer.numbering import MICROSECONDS, Ids, SourceLines, numbered
 from trainer.purchases import Purchases
 
 DAY = 24 * 3600

@@ -20,8 +20,8 @@ from streams.contract.errors import InvalidEvent
 from streams.contract.messages import Purchase, Return, decode_event, user_key
 from streams.contract.reading import read_to_end
 from streams.contract.topics import PURCHASE_LOG
-from trainer.backtest.sources.numbering import Ids, SourceLines, numbered
 from trainer.errors import NotEnoughData
+from trainer.numbering import Ids, SourceLines, numbered
 from trainer.progress import Progress, counted
 from trainer.purchases import Purchases
 

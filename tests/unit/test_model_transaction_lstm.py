@@ -6,12 +6,12 @@ import pytest
 from serving.features import FIRST_ITEM, PADDING, Int64s
 from tests.shops import Shop, favourites, markov
 from tests.tiny import Order, purchases
-from trainer.backtest.sources.numbering import by_first_appearance
 from trainer.models.model import Grain
 from trainer.models.popularity import Popularity
 from trainer.models.schedule import Schedule
 from trainer.models.transaction_lstm import SOMEBODY, WINDOW, OpenOrders, Orders, TransactionLSTM, returning
 from trainer.models.validation import accuracy, held_out
+from trainer.numbering import by_first_appearance
 from trainer.progress import Silent
 from trainer.purchases import Moments, Purchases
 

@@ -8,13 +8,13 @@ import pytest
 from serving.candidates import NO_REASON
 from serving.features import FIRST_ITEM, INPUT_TYPES, PADDING, Int64s
 from tests.shops import DAY, START, markov, without_times
-from trainer.backtest.sources.numbering import MICROSECONDS, Ids, SourceLines, numbered
 from trainer.export import export
 from trainer.models.model import Grain
 from trainer.models.next_purchase import NextPurchase
 from trainer.next_purchase.examples import inputs_of, visible_lines
 from trainer.next_purchase.line_ranker import LineRanker
 from trainer.next_purchase.line_training import LineTraining
+from trainer.numbering import MICROSECONDS, Ids, SourceLines, numbered
 from trainer.progress import Silent
 from trainer.purchases import Float32s, Moments, Purchases
 

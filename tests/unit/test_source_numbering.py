@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.features import FIRST_ITEM
-from trainer.backtest.sources.numbering import MICROSECONDS, Ids, SourceLines, numbered
+from trainer.numbering import MICROSECONDS, Ids, SourceLines, numbered
 from trainer.purchases import Purchases
 
 NAMES = "abcdefgh"

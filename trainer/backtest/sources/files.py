@@ -6,13 +6,13 @@ import numpy as np
 
 from trainer.backtest.sources.columns import FileColumns, FileRules
 from trainer.backtest.sources.moments import microseconds
-from trainer.backtest.sources.numbering import Bools, Float64s, Ids, SourceLines, numbered
 from trainer.backtest.sources.returns import without_returned
 from trainer.backtest.sources.sieve import sieved
 from trainer.backtest.sources.source import Source, source
 from trainer.backtest.sources.tables import SourceTable, read_table
 from trainer.backtest.sources.values import EMPTY, Column
 from trainer.errors import UnreadableData
+from trainer.numbering import Bools, Float64s, Ids, SourceLines, numbered
 from trainer.progress import Progress, timed_step
 
 ONE_MOMENT_ONE_ORDER = "No column says which lines are one order: what a user bought at one moment counts as one."

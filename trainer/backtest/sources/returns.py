@@ -8,7 +8,7 @@ back, it takes out of itself. What was never bought changes nothing.
 import numpy as np
 
 from serving.features import Int64s
-from trainer.backtest.sources.numbering import Bools, Numbers, SourceLines, in_time
+from trainer.numbering import Bools, Numbers, SourceLines, in_time
 
 
 def without_returned(lines: SourceLines) -> SourceLines:

@@ -7,8 +7,8 @@ import numpy as np
 
 from trainer.backtest.sources.columns import FileRules
 from trainer.backtest.sources.moments import MISSING
-from trainer.backtest.sources.numbering import Bools, SourceLines
 from trainer.backtest.sources.values import EMPTY
+from trainer.numbering import Bools, SourceLines
 
 
 class Sieved(NamedTuple):

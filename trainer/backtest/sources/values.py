@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trainer.backtest.sources.numbering import Float64s, Ids
 from trainer.backtest.sources.tables import SourceTable
 from trainer.errors import UnreadableData
+from trainer.numbering import Float64s, Ids
 
 EMPTY = -1
 """Code of a cell without an id."""
