@@ -54,7 +54,7 @@ def hold_out(purchases: Purchases, split_at: int | None = None, until: int | Non
         raise NotEnoughData(
             f"of {len(purchases):,} lines {held_out.start:,} lie before the split and "
             f"{max(held_out.end - held_out.start, 0):,} between it and the end of what is asked about; "
-            "both must hold some"
+            "both must hold some: choose when to split, or until when to ask"
         )
     return held_out
 
