@@ -17,7 +17,8 @@ class Told(keras.callbacks.Callback):  # type: ignore[misc] # Keras has no types
         self._progress.advanced(1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._progress.noted(f"loss {(logs or {})['loss']:.3f}")
+        told = {"loss": "loss", "val_loss": "held out"}
+        self._progress.noted(", ".join(f"{told[name]} {value:.3f}" for name, value in (logs or {}).items()))
 
 
 def use_threads(threads: int) -> None:

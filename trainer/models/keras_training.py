@@ -22,6 +22,7 @@ from trainer.models.model import LossCurve
 from trainer.models.schedule import Schedule
 from trainer.progress import Progress, timed_step
 from trainer.purchases import Float32s, Purchases
+from trainer.training import Told
 
 Tensor: TypeAlias = Any
 """A tensor of Keras, which has no type of its own."""
@@ -69,21 +70,6 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc] # Keras has no types
         self._rows = self._random.permutation(self._rows)
 
 
-class _Told(keras.callbacks.Callback):  # type: ignore[misc] # Keras has no types
-    """Passes on how the training goes."""
-
-    def __init__(self, progress: Progress) -> None:
-        super().__init__()
-        self._progress = progress
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self._progress.advanced(1)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        told = {"loss": "loss", "val_loss": "held out"}
-        self._progress.noted(", ".join(f"{told[name]} {value:.3f}" for name, value in (logs or {}).items()))
-
-
 class _Falling(keras.callbacks.Callback):  # type: ignore[misc] # Keras has no types
     """Lets the learning rate fall to nothing in the course of one epoch."""
 
@@ -113,7 +99,7 @@ def learn(
     with timed_step(progress, f"train {name}", epochs * len(batches) + len(everything)):
         first = _until_no_better(network, batches, _held_out(examples, newer, schedule), epochs, schedule, progress)
         falling = _Falling(schedule.learning_rate, len(everything))
-        last = network.fit(everything, shuffle=False, verbose=0, callbacks=[_Told(progress), falling]).history
+        last = network.fit(everything, shuffle=False, verbose=0, callbacks=[Told(progress), falling]).history
     return LossCurve((*first["loss"], *last["loss"]), tuple(first.get("val_loss", ())))
 
 
@@ -151,7 +137,7 @@ def _until_no_better(
         validation_data=held_out,
         shuffle=False,
         verbose=0,
-        callbacks=[_Told(progress), *([stopping] if held_out else [])],
+        callbacks=[Told(progress), *([stopping] if held_out else [])],
     ).history
     return history
 
