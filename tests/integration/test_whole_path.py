@@ -61,7 +61,7 @@ def train(system: System) -> None:
     command = [sys.executable, "-m", "deploy", "trainer"]
     environment = environment_of(system.kafka, **system.settings)
     with ChildProcess(command, name="trainer", log=system.folder / "trainer.log", environment=environment) as trainer:
-        assert trainer.wait(120) == 0, "\n".join(trainer.last_lines())
+        assert trainer.wait(300) == 0, "\n".join(trainer.last_lines())
 
 
 def list_after_purchase(system: System, user_id: str, event_id: str, *item_ids: str) -> RecommendationList:
