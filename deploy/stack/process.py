@@ -1,6 +1,7 @@
 """One child process: started in a group of its own, with its own log, and stopped together with us."""
 
 import contextlib
+import math
 import os
 import shutil
 import signal
@@ -77,12 +78,21 @@ class ChildProcess:
 
     @property
     def is_running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self.exit_code is None
 
     @property
     def exit_code(self) -> int | None:
-        """None before the start and while it runs; -9 if signal 9 ended it."""
-        return self._process.poll() if self._process else None
+        """None before the start and while it runs; -9 if signal 9 ended it.
+
+        What is left of its group is ended before it is known to have ended: nothing outlives it.
+        """
+        if self._process is None:
+            return None
+        if self._process.returncode is None and _waits_to_be_collected(self.pid):
+            # Until it is collected, its number can belong to no other group.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+        return self._process.poll()
 
     def stop(self, grace_s: float = 15.0) -> int | None:
         """Ask the group to end, insist after `grace_s` seconds; the exit code."""
@@ -102,10 +112,15 @@ class ChildProcess:
                 os.killpg(self.pid, number)
 
     def wait(self, timeout_s: float | None = None) -> int:
-        """Wait for the end; the exit code."""
+        """Wait for the end; the exit code. subprocess.TimeoutExpired where it does not come within `timeout_s`."""
         if self._process is None:
             raise StackError(f"{self.name} has not been started")
-        return self._process.wait(timeout_s)
+        end = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        while (code := self.exit_code) is None:
+            if time.monotonic() > end:
+                raise subprocess.TimeoutExpired(self.command, timeout_s or 0.0)
+            time.sleep(POLL_S)
+        return code
 
     def wait_until_ready(self, is_ready: Callable[[], bool], timeout_s: float) -> None:
         """Return once `is_ready`; DidNotStart, with the last log lines, if the process ends or takes too long.
@@ -159,6 +174,11 @@ class ChildProcess:
         else:
             return
         raise DidNotStart(message, self.log, telling(self.last_lines(100)))
+
+
+def _waits_to_be_collected(pid: int) -> bool:
+    """Whether a child of ours has ended; it stays as it is, for whoever collects its exit code."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def telling(lines: Sequence[str], count: int = 10) -> tuple[str, ...]:

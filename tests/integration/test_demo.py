@@ -25,10 +25,6 @@ def demo(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-GONE_WITHIN_S = 20.0
-"""A stub of a Triton that was killed sees by itself that it is alone, on a busy machine after some seconds."""
-
-
 def interrupted_demo(folder: Path, interrupt: Callable[[psutil.Process], None]) -> tuple[int, str]:
     """A demo that is interrupted in the middle of its replay; nothing it has started may be left."""
     replayed = read_place(folder / "place.json").replayed
@@ -43,7 +39,7 @@ def interrupted_demo(folder: Path, interrupt: Callable[[psutil.Process], None]) 
         finally:
             running.kill()
     assert len(children) >= 3
-    _, left = psutil.wait_procs(children, timeout=GONE_WITHIN_S)
+    _, left = psutil.wait_procs(children, timeout=10)
     assert left == []
     assert read_place(folder / "place.json").replayed > replayed
     return running.returncode, said

@@ -70,6 +70,20 @@ def test_stop_ends_the_command_and_what_it_started(tmp_path: Path) -> None:
     wait_until(lambda: not is_alive(grandchild), 10, "the grandchild's end")
 
 
+def test_what_it_started_does_not_outlive_it(tmp_path: Path) -> None:
+    child = shell("sleep 60 & echo $!; wait", tmp_path).start()
+    wait_until(lambda: bool(child.last_lines()), 10, "the grandchild's start")
+    grandchild = int(child.last_lines()[0])
+    os.kill(child.pid, signal.SIGKILL)
+    assert child.wait(10) == -signal.SIGKILL
+    wait_until(lambda: not is_alive(grandchild), 10, "the grandchild's end")
+
+
+def test_waiting_for_an_end_that_does_not_come_has_its_limit(tmp_path: Path) -> None:
+    with shell("sleep 60", tmp_path) as child, pytest.raises(subprocess.TimeoutExpired):
+        child.wait(0.2)
+
+
 def test_stop_insists_when_asking_does_not_help(tmp_path: Path) -> None:
     child = shell("trap '' TERM; echo ready; while :; do sleep 0.1; done", tmp_path).start()
     wait_until(lambda: bool(child.last_lines()), 10, "the trap")
