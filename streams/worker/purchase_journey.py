@@ -22,11 +22,12 @@ from serving.triton import TritonClient
 from streams.contract import messages
 from streams.contract.errors import InvalidEvent
 from streams.contract.messages import Cause, Erasure, ErasureReceipt, ModelRef, Purchase, RecommendationList, Return
-from streams.worker import history, questions, recommend
+from streams.histories import history, questions
+from streams.histories.history import History
+from streams.worker import recommend
 from streams.worker.batch import Batch, Record, Slot, SourceRecord, StateTable
 from streams.worker.catalogue import Catalogue
 from streams.worker.dead_letters import dead_letter, reason_of
-from streams.worker.history import History
 from streams.worker.metrics import Kind, Metrics
 from streams.worker.model_switch import ModelSwitch, ServingModel
 

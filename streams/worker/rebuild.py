@@ -19,9 +19,9 @@ from streams.contract.connection import KafkaConnection
 from streams.contract.errors import InvalidEvent, Undelivered
 from streams.contract.messages import Erasure, Purchase, Return
 from streams.contract.reading import assigned_consumer, available_span, partitions_of, read_spans
-from streams.worker import history
+from streams.histories import history
+from streams.histories.history import History
 from streams.worker.batch import Record, StateTable
-from streams.worker.history import History
 from streams.worker.purchase_journey import SOURCE_OFFSET
 
 log = logging.getLogger(__name__)

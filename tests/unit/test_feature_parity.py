@@ -10,7 +10,7 @@ import pytest
 from serving.features import INPUT_TYPES, ModelInputs
 from streams.contract import messages
 from streams.contract.messages import Line, Purchase, Return
-from streams.worker import history, questions
+from streams.histories import history, questions
 from streams.worker.settings import WorkerSettings
 from tests.unit.test_trainer_history import at
 from trainer.next_purchase.examples import inputs_of, visible_lines

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contract.messages import Line, Purchase, Return
-from streams.worker import history
-from streams.worker.history import History
+from streams.histories import history
+from streams.histories.history import History
 
 START = datetime(2011, 11, 9, tzinfo=UTC)
 MAX_LINES = 6

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from streams.contract import messages
 from streams.contract.messages import Erasure, Event, Line, Purchase, Return
-from streams.worker import history
+from streams.histories import history
 from tests.faults.model import Model, Published
 
 START = datetime(2011, 11, 9, tzinfo=UTC)

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from streams.contract import messages
 from streams.contract.messages import Erasure, Line, Purchase, Return
-from streams.worker import history, rebuild
+from streams.histories import history
+from streams.histories.history import History
+from streams.worker import rebuild
 from streams.worker.batch import Record, StateTable
-from streams.worker.history import History
 from streams.worker.rebuild import Differences, LogRecord
 
 START = datetime(2011, 12, 9, tzinfo=UTC)

@@ -6,7 +6,7 @@ import numpy as np
 
 from serving.features import LineColumns, ModelInputs, Questions, model_inputs
 from serving.vocabulary import Vocabulary
-from streams.worker.history import History
+from streams.histories.history import History
 
 
 def inputs_of(histories: Sequence[History], vocabulary: Vocabulary, as_of: Sequence[int] | None = None) -> ModelInputs:
