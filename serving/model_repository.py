@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -64,6 +64,8 @@ class Metadata(Struct, frozen=True):
     features: Features = COMPUTED
     grain: Literal["order", "line"] = "order"
     """What the version answers: the next order, or the next line of an order that is open."""
+    decision: dict[str, Any] | None = None
+    """Why it was released, as whoever decided has put it: shown, never interpreted here."""
 
 
 class Golden(NamedTuple):

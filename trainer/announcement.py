@@ -9,7 +9,7 @@ from serving.model_repository import Metadata
 from streams.contract import messages
 from streams.contract.connection import KafkaConnection
 from streams.contract.errors import BrokerUnavailable
-from streams.contract.messages import ModelVersion
+from streams.contract.messages import Decision, ModelVersion
 from streams.contract.reading import read_to_end
 from streams.contract.topics import MODEL_VERSIONS
 
@@ -29,7 +29,9 @@ def announced(connection: KafkaConnection, name: str) -> ModelVersion | None:
     return newest
 
 
-def announce(connection: KafkaConnection, metadata: Metadata, reason: str) -> ModelVersion:
+def announce(
+    connection: KafkaConnection, metadata: Metadata, reason: str, decision: Decision | None = None
+) -> ModelVersion:
     """Tell the workers to switch to a version, and return once the broker has taken it.
 
     Raises BrokerUnavailable where it has not: then the workers may switch or not, and the announcement
@@ -44,7 +46,24 @@ def announce(connection: KafkaConnection, metadata: Metadata, reason: str) -> Mo
         trained_to=metadata.trained_to,
         n_events=metadata.n_events,
         metrics=metadata.metrics,
+        decision=decision,
     )
+    send(connection, version)
+    return version
+
+
+def announce_decision(connection: KafkaConnection, name: str, decision: Decision) -> None:
+    """Put a decision beside the version that answers, which goes on answering.
+
+    Where no version was ever announced there is no record to put it on, and nothing is sent.
+    """
+    standing = announced(connection, name)
+    if standing is not None:
+        send(connection, msgspec.structs.replace(standing, decision=decision))
+
+
+def send(connection: KafkaConnection, version: ModelVersion) -> None:
+    """Put a record on `model-versions`; BrokerUnavailable where the broker did not take it."""
     failures: list[str] = []
 
     def on_delivery(error: KafkaError | None, _message: Message) -> None:
@@ -61,12 +80,11 @@ def announce(connection: KafkaConnection, metadata: Metadata, reason: str) -> Mo
     )
     producer.produce(
         connection.topic_prefix + MODEL_VERSIONS.name,
-        key=metadata.name.encode(),
+        key=version.name.encode(),
         value=messages.encode(version),
         on_delivery=on_delivery,
     )
     if producer.flush(DELIVERY_TIMEOUT_S + 1) or failures:
         raise BrokerUnavailable(
-            f"{metadata.name} version {metadata.version} could not be announced: {', '.join(failures) or 'no answer'}"
+            f"{version.name} version {version.version} could not be announced: {', '.join(failures) or 'no answer'}"
         )
-    return version

@@ -19,7 +19,7 @@ from serving.model_repository import Golden, Metadata, ModelRepository
 from serving.triton_control import TritonControl
 from serving.vocabulary import Vocabulary
 from streams.contract.connection import KafkaConnection
-from streams.contract.messages import ModelVersion
+from streams.contract.messages import Decision, ModelVersion
 from trainer.announcement import announce, announced
 from trainer.errors import ReleaseRefused
 
@@ -36,19 +36,27 @@ class Release(NamedTuple):
 
 
 def release(
-    candidate: Release, repository: ModelRepository, control: TritonControl, connection: KafkaConnection
+    candidate: Release,
+    repository: ModelRepository,
+    control: TritonControl,
+    connection: KafkaConnection,
+    decision: Decision | None = None,
 ) -> ModelVersion:
-    """Release a version under the next free number; ReleaseRefused, with the reason, if a check fails."""
+    """Release a version under the next free number; ReleaseRefused, with the reason, if a check fails.
+
+    `decision` says why it is released; it is kept with the version and announced with it.
+    """
     name = candidate.metadata.name
     _check_metrics(candidate.metadata)
     before = announced(connection, name)
     # Counting on from the announced one, too: a number that workers have seen must not come back.
     version = max(repository.next_version(name), before.version + 1 if before else 1)
-    metadata = msgspec.structs.replace(candidate.metadata, version=version)
+    kept = None if decision is None else msgspec.to_builtins(decision)
+    metadata = msgspec.structs.replace(candidate.metadata, version=version, decision=kept)
     repository.publish(metadata, candidate.vocabulary, candidate.onnx, candidate.golden)
     serving = [before.version] if before and before.version in repository.versions(name) else []
     _load_beside(metadata, serving, repository, control)
-    return announce(connection, metadata, "newly trained")
+    return announce(connection, metadata, decision.reason if decision else "newly trained", decision)
 
 
 def _check_metrics(metadata: Metadata) -> None:

@@ -166,8 +166,34 @@ class Item(Struct, frozen=True, omit_defaults=True):
     available: bool = True
 
 
-class ModelVersion(Struct, frozen=True):
-    """The version of a model that serves: since when, why, what it learnt from and how good it was."""
+class Decision(Struct, frozen=True):
+    """What became of a model that was trained: released or not, why, and the figures that were compared."""
+
+    at: Moment
+    released: bool
+    reason: str
+    figures: dict[str, float]
+
+
+class Challenger(Struct, frozen=True):
+    """A version that is tried beside the one that serves.
+
+    `shadow`: it is asked as well, and its lists are judged but not published. `canary`: it answers a `share`
+    of the customers, always the same ones.
+    """
+
+    version: Annotated[int, Meta(ge=1)]
+    mode: Literal["shadow", "canary"]
+    share: Annotated[float, Meta(gt=0, le=1)]
+    since: Moment
+    reason: str
+
+
+class ModelVersion(Struct, frozen=True, omit_defaults=True):
+    """The version of a model that serves: since when, why, what it learnt from and how good it was.
+
+    `decision` is the newest one about this model, be it about this version or about one that was not released.
+    """
 
     name: Id
     version: Annotated[int, Meta(ge=1)]
@@ -177,6 +203,8 @@ class ModelVersion(Struct, frozen=True):
     trained_to: Moment
     n_events: int
     metrics: dict[str, float]
+    decision: Decision | None = None
+    challenger: Challenger | None = None
 
 
 class _Kind(Struct):

@@ -11,6 +11,8 @@ import pytest
 from streams.contract import messages, schemas
 from streams.contract.messages import (
     Cause,
+    Challenger,
+    Decision,
     Erasure,
     ErasureReceipt,
     Hit,
@@ -50,6 +52,18 @@ EXAMPLES: list[msgspec.Struct] = [
     Item("22613", "PACK OF 20 SPACEBOY NAPKINS", "party", available=False),
     Item("22613"),
     ModelVersion("next-purchase", 12, NOW, "released", NOW, NOW, 18_949, {"hit_rate_at_5": 0.3}),
+    ModelVersion(
+        "next-purchase",
+        12,
+        NOW,
+        "released",
+        NOW,
+        NOW,
+        18_949,
+        {"hit_rate_at_5": 0.3},
+        decision=Decision(NOW, released=False, reason="not better", figures={"hit_rate_at_5": 0.29}),
+        challenger=Challenger(13, "canary", 0.1, NOW, "tried"),
+    ),
 ]
 
 
