@@ -24,6 +24,7 @@ from streams.contract.errors import InvalidEvent
 from streams.contract.messages import Cause, Erasure, ErasureReceipt, ModelRef, Purchase, RecommendationList, Return
 from streams.histories import history, questions
 from streams.histories.history import History
+from streams.histories.purchase_log import SOURCE_OFFSET
 from streams.worker import recommend
 from streams.worker.batch import Batch, Record, Slot, SourceRecord, StateTable
 from streams.worker.catalogue import Catalogue
@@ -34,9 +35,6 @@ from streams.worker.model_switch import ModelSwitch, ServingModel
 log = logging.getLogger(__name__)
 
 Clock: TypeAlias = Callable[[], datetime]
-
-SOURCE_OFFSET = "source.offset"
-"""Header of a log record: where the event stood in its partition of `purchases`."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

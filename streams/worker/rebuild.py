@@ -1,7 +1,6 @@
 """The state made anew from `purchase-log`, and compared with the state that the worker keeps.
 
-Each record of the log says in a header at which offset its event stood in `purchases`. A user's history
-is a function of the user's log records in the order of those offsets, and so is which events are known.
+A user's history is a function of the user's log records (`streams.histories.purchase_log`), and so is which events are known.
 What is compared are bytes: those made anew, and the newest value of each key on the changelog from which
 a worker restores its RocksDB. One partition is held in memory at a time.
 """
@@ -11,29 +10,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-import msgspec
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
 from streams.contract import messages
 from streams.contract.connection import KafkaConnection
-from streams.contract.errors import InvalidEvent, Undelivered
-from streams.contract.messages import Erasure, Purchase, Return
+from streams.contract.errors import Undelivered
 from streams.contract.reading import assigned_consumer, available_span, partitions_of, read_spans
 from streams.histories import history
-from streams.histories.history import History
+from streams.histories.purchase_log import SOURCE_OFFSET, LogRecord, log_record, replay, user_of
 from streams.worker.batch import Record, StateTable
-from streams.worker.purchase_journey import SOURCE_OFFSET
 
 log = logging.getLogger(__name__)
 
 WRITE_TIMEOUT_S = 60.0
-
-
-class LogRecord(NamedTuple):
-    """One accepted event as the log holds it; `source_offset` is None where the record does not say."""
-
-    source_offset: int | None
-    value: bytes
 
 
 class State(NamedTuple):
@@ -67,7 +56,7 @@ def from_log(records: Mapping[bytes, LogRecord], max_lines: int) -> State:
     keys_of: dict[str, list[tuple[int, bytes]]] = defaultdict(list)
     n_unusable = 0
     for key, record in records.items():
-        user_id = _user_id(key)
+        user_id = user_of(key)
         if user_id is None or record.source_offset is None:
             log.warning("the log record %r is left out: its key, or its header %s, is not ours", key, SOURCE_OFFSET)
             n_unusable += 1
@@ -76,19 +65,12 @@ def from_log(records: Mapping[bytes, LogRecord], max_lines: int) -> State:
     histories: dict[bytes, bytes] = {}
     known: dict[bytes, bytes] = {}
     for user_id, places in keys_of.items():
-        applied = _applied([(offset, key, records[key].value) for offset, key in sorted(places)], max_lines)
-        n_unusable += len(places) - len(applied.offsets)
-        if applied.offsets:
-            histories[messages.user_key(user_id)] = history.encode(applied.past)
-            known |= applied.offsets
+        replayed = replay([(offset, key, records[key].value) for offset, key in sorted(places)], max_lines)
+        n_unusable += len(places) - len(replayed.offsets)
+        if replayed.offsets:
+            histories[messages.user_key(user_id)] = history.encode(replayed.history)
+            known |= replayed.offsets
     return State(histories, known, n_unusable)
-
-
-class _Applied(NamedTuple):
-    """One user's history, and the offset of each event that went into it."""
-
-    past: History
-    offsets: dict[bytes, bytes]
 
 
 def differences(made: Mapping[bytes, bytes], running: Mapping[bytes, bytes]) -> Differences:
@@ -149,7 +131,7 @@ class StateReader:
 
     def made_anew(self, partition: int, max_lines: int) -> State:
         standing = self._standing(self._log_topic, partition)
-        return from_log({key: _log_record(message) for key, message in standing.items()}, max_lines)
+        return from_log({key: log_record(message) for key, message in standing.items()}, max_lines)
 
     def table(self, changelog: str, partition: int) -> dict[bytes, bytes]:
         """The values of a table as a worker would restore them. TopicMismatch where no worker made the topic yet."""
@@ -162,41 +144,3 @@ class StateReader:
     def _standing(self, topic: str, partition: int) -> dict[bytes, Message]:
         span = available_span(self.consumer, TopicPartition(topic, partition))
         return newest(read_spans(self.consumer, [span]))
-
-
-def _log_record(message: Message) -> LogRecord:
-    digits = dict(message.headers() or []).get(SOURCE_OFFSET)
-    known = isinstance(digits, bytes) and digits.isdigit()
-    return LogRecord(int(digits) if known and digits else None, message.value() or b"")
-
-
-def _user_id(log_key: bytes) -> str | None:
-    try:
-        user_id, _ = msgspec.json.decode(log_key, type=tuple[str, str])
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    return user_id
-
-
-def _applied(events: Iterable[tuple[int, bytes, bytes]], max_lines: int) -> _Applied:
-    """From (source offset, log key, value), in the order of the offsets."""
-    past = History()
-    offsets: dict[bytes, bytes] = {}
-    for offset, key, value in events:
-        event = _event(key, value)
-        if event is not None:
-            past = history.apply(past, event, offset, max_lines).history
-            offsets[key] = b"%d" % offset
-    return _Applied(past, offsets)
-
-
-def _event(key: bytes, value: bytes) -> Purchase | Return | None:
-    try:
-        event = messages.event_from_json(value)
-    except InvalidEvent as error:
-        log.warning("the log record %r is left out: %s", key, error)
-        return None
-    if isinstance(event, Erasure):
-        log.warning("the log record %r is left out: it is an erasure", key)
-        return None
-    return event

@@ -10,9 +10,10 @@ from streams.contract import messages
 from streams.contract.messages import Erasure, Line, Purchase, Return
 from streams.histories import history
 from streams.histories.history import History
+from streams.histories.purchase_log import LogRecord
 from streams.worker import rebuild
 from streams.worker.batch import Record, StateTable
-from streams.worker.rebuild import Differences, LogRecord
+from streams.worker.rebuild import Differences
 
 START = datetime(2011, 12, 9, tzinfo=UTC)
 MAX_LINES = 5
