@@ -1,8 +1,8 @@
 """The state made anew from `purchase-log`, and compared with the state that the worker keeps.
 
 A user's history is a function of the user's log records (`streams.histories.purchase_log`), and so is which
-events are known. What is compared are bytes: those made anew, and the newest value of each key on the changelog from which
-a worker restores its RocksDB. One partition is held in memory at a time.
+events are known. What is compared are bytes: those made anew, and the newest value of each key on the
+changelog from which a worker restores its RocksDB. One partition is held in memory at a time.
 """
 
 import logging
