@@ -1,10 +1,11 @@
 """What can go wrong on the way from the log to a released version.
 
 TrainerError
- ├── NotEnoughData    the log holds too few purchases to learn from
- ├── UnreadableData   a file is not what its caller said, or cannot be understood
- ├── ExportMismatch   the exported model does not answer as the trained one does
- └── ReleaseRefused   a version failed a check before it was announced; the one before goes on serving
+ ├── NotEnoughData       the log holds too few purchases to learn from
+ ├── UnreadableData      a file is not what its caller said, or cannot be understood
+ ├── ExportMismatch      the exported model does not answer as the trained one does
+ ├── DataFolderUnusable  the trainer's folder cannot be written, is damaged, or another run has it
+ └── ReleaseRefused      a version failed a check before it was announced; the one before goes on serving
 """
 
 
@@ -22,6 +23,10 @@ class UnreadableData(TrainerError):
 
 class ExportMismatch(TrainerError):
     """The exported model does not answer as the trained one does."""
+
+
+class DataFolderUnusable(TrainerError):
+    """The trainer's folder cannot be written, is damaged, or another run has it."""
 
 
 class ReleaseRefused(TrainerError):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from streams.contract import messages
 from trainer.backtest.sources.returns import left_of_lines, without_returned
+from trainer.kept_orders import UserEvent, kept_orders
 from trainer.numbering import MICROSECONDS, Ids, SourceLines, numbered
-from trainer.purchase_history import UserEvent, kept_orders
 
 START = datetime(2011, 1, 1, tzinfo=UTC)
 ITEMS = "abc"
