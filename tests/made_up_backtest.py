@@ -78,7 +78,7 @@ BACKTEST = Backtest(
     ),
     Split("2011-10-09", "2011-11-09", 300_000, 64_460),
     "full",
-    7,
+    (7,),
     61.0,
     (MONTH, RANK),
     ROWS,

@@ -1,6 +1,7 @@
 """`nextup backtest`: is it any good, and compared with what?"""
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -14,9 +15,11 @@ from threadpoolctl import threadpool_limits
 
 from deploy.command_line import err, out, pass_settings
 from deploy.mapping_option import MappingType
+from deploy.numbers_option import NumbersType
 from deploy.quiet import native_stderr_off
 from deploy.settings import Settings
 from trainer.backtest.held_out import hold_out
+from trainer.backtest.over_seeds import mean_of
 from trainer.backtest.published import BOOK_CHAPTER
 from trainer.backtest.questions.catalogue import IN_QUICK, QUESTIONS
 from trainer.backtest.questions.setting import Setting
@@ -92,7 +95,15 @@ class Bar:
 @click.option("--split-at", metavar="DATE", help="First day that is held out; without times, number of the line.")
 @click.option("--until", metavar="DATE", help="First day after those that are asked about.")
 @click.option("--open-order-again", is_flag=True, help="What lies in the open order may be recommended again.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    "--seeds",
+    "seeds",
+    type=NumbersType(),
+    default="0",
+    show_default=True,
+    help="Of chance; of several, joined by commas, the figures are means.",
+)
 @click.option(
     "--processes",
     type=click.IntRange(min=1),
@@ -110,6 +121,7 @@ def backtest(
     questions: tuple[str, ...],
     models: tuple[str, ...],
     quick: bool,
+    seeds: tuple[int, ...],
     output: Path | None,
     **choices: Any,
 ) -> None:
@@ -129,12 +141,12 @@ def backtest(
             lines.customers.data,
             _setting(lines, QUICK_LISTS if quick else MAX_LISTS, **choices),
             [question for name, question in QUESTIONS.items() if name in names],
-            {name: partial(registry.create, name, effort, choices["seed"]) for name in chosen},
+            {name: partial(registry.create, name, effort) for name in chosen},
             effort,
             choices["processes"],
             reproduces=BOOK_CHAPTER in names,
         )
-        found = run(request, bar)
+        found = mean_of([run(one, bar) for one in _by_seed(request, seeds)])
     out.print(terminal.render(found))
     if output:
         page, document = files.write(found, output)
@@ -146,6 +158,18 @@ def _asked_of(data: str | None, quick: bool) -> tuple[str, ...]:
     if quick:
         return IN_QUICK
     return (*QUESTIONS, BOOK_CHAPTER) if data == BUNDLED else tuple(QUESTIONS)
+
+
+def _by_seed(request: Request, seeds: Iterable[int]) -> Iterator[Request]:
+    """The same request with each seed; models of which chance decides nothing are asked with the first one alone."""
+    for number, seed in enumerate(seeds):
+        models = {
+            name: partial(registry.create, name, request.effort, seed)
+            for name in request.models
+            if number == 0 or registry.ENTRIES[name].is_seeded
+        }
+        if models:
+            yield request._replace(setting=dataclasses.replace(request.setting, seed=seed), models=models)
 
 
 def _load(models: Iterable[str]) -> None:
@@ -181,14 +205,13 @@ def _setting(
     split_at: str | None,
     until: str | None,
     open_order_again: bool,
-    seed: int,
     **_: Any,
 ) -> Setting:
     is_timed = lines.customers.purchases.is_timed
     start, end = (moment(text, is_timed) if text else None for text in (split_at, until))
     customers = hold_out(lines.customers.purchases, start, end)
     everybody = hold_out(lines.everybody.purchases, customers.split_at, customers.until)
-    return Setting(customers, everybody, seed, max_lists, bars_open_order=not open_order_again)
+    return Setting(customers, everybody, max_lists=max_lists, bars_open_order=not open_order_again)
 
 
 @contextlib.contextmanager

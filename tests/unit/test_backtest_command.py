@@ -42,7 +42,7 @@ def test_what_was_found_is_printed_and_written_to_the_folder(file: str, tmp_path
     assert "popularity" in done.output
     told = json.loads((folder / "report.json").read_text())
     assert {(row["question"], row["model"]) for row in told["rows"]} == {("next-order", "popularity")}
-    assert (told["seed"], told["effort"], told["data"]["name"]) == (5, "full", "lines.csv")
+    assert (told["seeds"], told["effort"], told["data"]["name"]) == ([5], "full", "lines.csv")
     assert (folder / "report.html").exists()
 
 
@@ -74,10 +74,22 @@ def test_a_file_without_times_is_split_at_a_line(file: str, tmp_path: Path) -> N
     assert told["split"]["lines_held_out"] == 100
 
 
+def test_several_seeds_are_told_as_their_mean_and_rules_need_one(file: str, tmp_path: Path) -> None:
+    arguments = ("--data", file, "--columns", COLUMNS, "--question", "next-order", "--output", str(tmp_path))
+    assert nextup(*arguments, "--models", "popularity,bpr", "--quick", "--seeds", "1,2").exit_code == 0
+    told = json.loads((tmp_path / "report.json").read_text())
+    assert told["seeds"] == [1, 2]
+    figures = [(row["model"], row["metric"], row["k"]) for row in told["rows"]]
+    assert len(figures) == len(set(figures))
+    assert nextup(*arguments, "--models", "popularity", "--seeds", "1,2").exit_code == 0
+    assert json.loads((tmp_path / "report.json").read_text())["seeds"] == [1]
+
+
 WRONG = {
     "a model that there is not": (("--models", "popularty"), 1, "did you mean popularity?"),
     "a question that there is not": (("--question", "next-oder"), 1, "did you mean next-order?"),
     "a day that is none": (("--split-at", "soon"), 1, "'soon' is no day"),
+    "a seed that is none": (("--seeds", "1,two"), 2, "'two' is no whole number"),
     "a split before the first line": (("--split-at", "1970-01-01"), 1, "both must hold some"),
     "a column that there is not": (("--columns", "user=buyer,item=sku,time=sold_at"), 1, "buyer"),
     "a role that there is not": (("--columns", "customer=user"), 2, "'customer=user' is not understood"),

@@ -58,7 +58,7 @@ def test_the_json_file_has_the_rows_and_all_that_the_page_tells() -> None:
     document = json.loads(files.encode(BACKTEST))
     jsonschema.validate(document["rows"], {"type": "array", "minItems": len(ROWS), "items": ROW_SCHEMA})
     jsonschema.validate(document, msgspec.json.schema(Backtest))
-    assert document["seed"] == 7
+    assert document["seeds"] == [7]
     assert document["split"]["lines_held_out"] == 64_460
     assert document["versions"] == [["numpy", "2.4.6"]]
 

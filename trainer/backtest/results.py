@@ -162,7 +162,8 @@ class Backtest(Struct, frozen=True):
     split: Split
     effort: str
     """quick or full"""
-    seed: int
+    seeds: tuple[int, ...]
+    """Of chance; where there are several, figures are their means."""
     seconds: float
     questions: tuple[Asked, ...]
     rows: tuple[Row, ...]

@@ -76,7 +76,7 @@ def _told(request: Request, findings: Findings, seconds: float) -> Backtest:
         data=request.data,
         split=split(request.setting.held_out),
         effort=request.effort.value,
-        seed=request.setting.seed,
+        seeds=(request.setting.seed,),
         seconds=seconds,
         questions=tuple(sorted(findings.asked, key=lambda told: questions.index(told.name))),
         rows=_in_order(findings.rows, request),
