@@ -2,12 +2,27 @@
 each is worth."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from trainer.next_purchase.examples import Examples
 
 FEWEST_ORDERS, MOST_ORDERS = 16, 128
+
+
+class Parts(NamedTuple):
+    """What takes part in an answer about the next order; the popularity of all time always does."""
+
+    lstm: bool = True
+    """Whether orders are read; without it every user has the same taste."""
+    repeat: bool = True
+    """Whether the user's own items are scored one by one."""
+    trends: bool = True
+    """Whether trailing popularity moves all items; the repeat head sees it in any case."""
+
+
+ALL_PARTS = Parts()
 
 
 @dataclass(frozen=True)
@@ -21,19 +36,14 @@ class Architecture:
     state: int = 128
     item_dropout: float = 0.3
     state_dropout: float = 0.4
-    reads_orders: bool = True
-    """Whether the LSTM takes part; without it every user has the same taste."""
-    repeats: bool = True
-    """Whether the user's own items are scored one by one."""
-    follows_trends: bool = True
-    """Whether trailing popularity takes part; the popularity of all time always does."""
+    parts: Parts = ALL_PARTS
 
 
-def fitting(examples: Examples, vocabulary_size: int) -> Architecture:
+def fitting(examples: Examples, vocabulary_size: int, parts: Parts = ALL_PARTS) -> Architecture:
     """Reads as many orders as nine of ten histories hold."""
     start, _, end = examples.moments.spans
     by_user = examples.moments.purchases.by_user.line
     order = examples.moments.purchases.user_order[by_user]
     n_orders = order[np.maximum(end - 1, 0)] - order[start] + 1
     most = int(np.clip(np.quantile(n_orders, 0.9), FEWEST_ORDERS, MOST_ORDERS))
-    return Architecture(vocabulary_size, most)
+    return Architecture(vocabulary_size, most, parts=parts)

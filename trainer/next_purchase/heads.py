@@ -19,7 +19,7 @@ class Explore(layers.Layer):  # type: ignore[misc] # Keras has no types
 
     def __init__(self, architecture: Architecture, bias: Float32s) -> None:
         super().__init__()
-        self.follows_trends = architecture.follows_trends
+        self.follows_trends = architecture.parts.trends
         self.taste = layers.Dense(architecture.embedding)
         self.trends = layers.Dense(N_FACTS - 1)
         self.bias = self.add_weight(name="bias", shape=bias.shape, initializer=starting_at(bias))

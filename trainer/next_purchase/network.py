@@ -59,10 +59,10 @@ class NextPurchaseModel(keras.Model):  # type: ignore[misc] # Keras has no types
         item = inputs["item_index"]
         vectors = self.items(item) * ops.cast(item >= FIRST_ITEM, "float32")[..., None]
         state = self.reader(inputs, vectors, training=training)
-        if not self.architecture.reads_orders:
+        if not self.architecture.parts.lstm:
             state = ops.zeros_like(state)
         logits = self.explore(state, self.items.embeddings, inputs[FACTS])
-        if self.architecture.repeats:
+        if self.architecture.parts.repeat:
             own = self.own_items(inputs, ops.take(self.price, item, axis=0))
             logits = added(logits, item, self.repeat(state, vectors, own, inputs[LINE_FACTS], training=training))
         not_an_item = ops.cast(ops.arange(self.architecture.vocabulary_size) < FIRST_ITEM, "float32")

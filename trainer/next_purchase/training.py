@@ -8,7 +8,7 @@ import numpy as np
 
 from serving.features import Float32s
 from trainer.models.model import LossCurve
-from trainer.next_purchase.architecture import Architecture, fitting
+from trainer.next_purchase.architecture import ALL_PARTS, Architecture, Parts, fitting
 from trainer.next_purchase.batches import Batches
 from trainer.next_purchase.examples import Examples, order_examples
 from trainer.next_purchase.facts import ItemFacts, Ledger
@@ -34,7 +34,13 @@ class Learnt(NamedTuple):
     loss_curve: LossCurve
 
 
-def learn(past: Purchases, settings: TrainerSettings, progress: Progress, epochs: int | None = None) -> Learnt:
+def learn(
+    past: Purchases,
+    settings: TrainerSettings,
+    progress: Progress,
+    epochs: int | None = None,
+    parts: Parts = ALL_PARTS,
+) -> Learnt:
     """A model that has learnt from all orders of a past; the same past and settings give the same model.
 
     `epochs` is how often it learns from each; unless given, as often as helps on the newest examples.
@@ -42,7 +48,7 @@ def learn(past: Purchases, settings: TrainerSettings, progress: Progress, epochs
     examples = order_examples(past)
     ledger = Ledger(past, past.vocabulary_size)
     facts = ledger.facts()
-    architecture = fitting(examples, past.vocabulary_size)
+    architecture = fitting(examples, past.vocabulary_size, parts)
     tables = Tables(facts.tables[-1], median_prices(past))
     task = Task(architecture, tables, facts, settings)
     if epochs is None:
