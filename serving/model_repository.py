@@ -150,6 +150,14 @@ class ModelRepository:
         except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
             raise VersionNotFound(f"{path} cannot be read: {error}") from None
 
+    def read_onnx(self, name: str, version: int) -> bytes:
+        """The graph of a version; VersionNotFound where it is missing."""
+        path = self._folder(name, version) / "model.onnx"
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise VersionNotFound(f"{path} cannot be read: {error}") from None
+
     def pin(self, name: str, versions: Sequence[int]) -> None:
         """Have Triton load exactly these versions, at its next load of the model and after each restart."""
         for file in model_config.BACKENDS:
