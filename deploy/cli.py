@@ -14,6 +14,7 @@ COMMANDS = {
     "backtest": ("deploy.commands.backtest:backtest", "Compare all models on what was bought after a split."),
     "publish": ("deploy.commands.publish:publish", "Publish purchases from a file."),
     "subscribe": ("deploy.commands.subscribe:subscribe", "Print lists as they come."),
+    "gateway": ("deploy.commands.gateway:gateway", "Serve purchases, lists and histories over HTTP."),
     "items": ("deploy.commands.items:items", "Publish the catalogue from a file."),
     "erase": ("deploy.commands.erase:erase", "Forget a customer, and wait until it is done."),
     "rebuild": ("deploy.commands.rebuild:rebuild", "Make the state anew from the log, and compare."),

@@ -12,10 +12,11 @@ from deploy.errors import SettingsError
 from deploy.stack.errors import DidNotStart, StackError
 from serving.errors import ServingError
 from streams.contract.errors import ContractError
+from streams.gateway.errors import GatewayError
 from streams.worker.errors import WorkerError
 from trainer.errors import TrainerError
 
-OUR_ERRORS = (ContractError, ServingError, WorkerError, TrainerError, SettingsError, StackError)
+OUR_ERRORS = (ContractError, ServingError, WorkerError, GatewayError, TrainerError, SettingsError, StackError)
 """Errors whose text tells a user what to do; all others are bugs and keep their traceback."""
 
 err = Console(stderr=True)

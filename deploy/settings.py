@@ -20,6 +20,7 @@ from deploy.errors import SettingsError
 from serving.triton import TritonSettings
 from streams.contract.connection import KafkaConnection
 from streams.contract.topics import TopicLayout
+from streams.gateway.settings import GatewaySettings
 from streams.worker.settings import WorkerSettings
 from trainer.settings import TrainerSettings
 
@@ -44,6 +45,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     triton: TritonSettings = field(default_factory=TritonSettings)
     models: ModelSettings = field(default_factory=ModelSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
 
 

@@ -1,0 +1,188 @@
+"""One reader of all viewed topics: it fills the store, and tells of the lists that come.
+
+It goes on where the store says that it was. The store is made anew where that cannot be trusted: it was made
+from other topics, or has not been written for so long that tombstones may have gone unseen.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+from confluent_kafka import KafkaException, Message, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from streams.contract import topics
+from streams.contract.connection import KafkaConnection
+from streams.contract.errors import BrokerUnavailable
+from streams.contract.reading import (
+    TIMEOUT_S,
+    Span,
+    assigned_consumer,
+    available_span,
+    is_end_of_partition,
+    partitions_of,
+    waiting_messages,
+)
+from streams.gateway.errors import StoreUnavailable
+from streams.gateway.store import Place, Store
+from streams.gateway.views import VIEWED, change_of
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.25
+TOMBSTONES_LAST_S = 12 * 3600.0
+"""Half of Kafka's default for delete.retention.ms: what was taken back longer ago may have left no trace."""
+QUIET_S = 30.0
+"""While the broker is away, it is told so often."""
+
+
+class Listener(Protocol):
+    """Is told of lists, by the reader's thread."""
+
+    def begin(self, offsets: dict[int, int]) -> None:
+        """Everything has been read; whatever is told from now on stands at these offsets or behind them."""
+
+    def arrived(self, records: Sequence[Message]) -> None:
+        """Records of `recommendations`, in the order of each partition; the store knows them already."""
+
+
+class Origin(NamedTuple):
+    """What a store was made from, and when it was last written to (unix time)."""
+
+    topic_ids: dict[str, str]
+    written_at: float
+
+
+class TopicReader:
+    """Reads in a thread of its own, from `start` to `stop`."""
+
+    def __init__(self, connection: KafkaConnection, store: Store, listener: Listener) -> None:
+        self._connection = connection
+        self._store = store
+        self._listener = listener
+        self._names = {connection.topic_prefix + topic.name: topic for topic in VIEWED}
+        self._lists_topic = connection.topic_prefix + topics.RECOMMENDATIONS.name
+        self._consumer = assigned_consumer(connection, enable_partition_eof=True)
+        self._offsets: dict[Place, int] = {}
+        self._ends: dict[Place, int] = {}
+        self._topic_ids: dict[str, str] = {}
+        self._told_at = -QUIET_S
+        self._begun = False
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="topic-reader", daemon=True)
+        self.fault = ""
+        """Why reading has ended by itself; "" while it has not."""
+
+    def connect(self) -> None:
+        """Find out from where on to read. Raises BrokerUnavailable or TopicMismatch where there is nothing to read."""
+        spans = [
+            available_span(self._consumer, partition)
+            for name in self._names
+            for partition in partitions_of(self._consumer, name)
+        ]
+        self._topic_ids = topic_ids(self._connection, self._names)
+        if not is_usable(self._store, spans, Origin(self._topic_ids, time.time())):
+            log.info("the local view begins with nothing and is made from the topics")
+            self._store.clear()
+        known = self._store.offsets()
+        self._offsets = {Place(s.topic, s.partition): known.get(Place(s.topic, s.partition), s.start) for s in spans}
+        self._ends = {Place(s.topic, s.partition): s.end for s in spans}
+        self._note_origin()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        if not self.fault:
+            self._note_origin()
+
+    @property
+    def behind(self) -> int:
+        """How many offsets lie between what has been read and where the topics ended at the start."""
+        return sum(max(end - self._offsets[place], 0) for place, end in self._ends.copy().items())
+
+    def _run(self) -> None:
+        self._consumer.assign([TopicPartition(p.topic, p.partition, offset) for p, offset in self._offsets.items()])
+        self._reach(self._offsets)
+        try:
+            while not self._stopping.is_set():
+                self._take(waiting_messages(self._consumer, POLL_S))
+        except StoreUnavailable as error:
+            self.fault = str(error)
+            log.critical("%s", error)
+        finally:
+            self._consumer.close()
+
+    def _take(self, arrived: list[Message]) -> None:
+        records = [message for message in arrived if self._is_record(message)]
+        places = {place_of(message): offset_of(message) + 1 for message in records}
+        if records:
+            changes = [change_of(self._names[message.topic() or ""], message) for message in records]
+            self._store.write(changes, places)
+            self._offsets |= places
+        if not self._begun:
+            self._reach(places)
+        elif lists := [message for message in records if message.topic() == self._lists_topic]:
+            self._listener.arrived(lists)
+
+    def _is_record(self, message: Message) -> bool:
+        """Ends are noted, and a broker that is away is waited for."""
+        try:
+            if is_end_of_partition(message):
+                self._ends.pop(place_of(message), None)
+                return False
+        except BrokerUnavailable as error:
+            if time.monotonic() - self._told_at > QUIET_S:
+                self._told_at = time.monotonic()
+                log.warning("%s; reading goes on when the broker is back", error)
+            return False
+        return True
+
+    def _reach(self, places: Iterable[Place]) -> None:
+        """Whether these places have come to their ends; once all have, the listener is told to begin."""
+        for place in places:
+            if place in self._ends and self._offsets[place] >= self._ends[place]:
+                del self._ends[place]
+        if not self._ends:
+            self._begun = True
+            log.info("everything has been read")
+            self._listener.begin({p.partition: at for p, at in self._offsets.items() if p.topic == self._lists_topic})
+
+    def _note_origin(self) -> None:
+        self._store.note_origin(msgspec.json.encode(Origin(self._topic_ids, time.time())))
+
+
+def is_usable(store: Store, spans: Iterable[Span], now: Origin) -> bool:
+    """Whether what is missing from the store is exactly what its offsets say: the topics are the same, and so young
+    a store has seen every tombstone."""
+    if not store.origin:
+        return False
+    made = msgspec.json.decode(store.origin, type=Origin)
+    if made.topic_ids != now.topic_ids or now.written_at - made.written_at > TOMBSTONES_LAST_S:
+        return False
+    known = store.offsets()
+    return all(span.start <= known.get(Place(span.topic, span.partition), span.start) <= span.end for span in spans)
+
+
+def topic_ids(connection: KafkaConnection, names: Iterable[str]) -> dict[str, str]:
+    """Each topic's id, which is another one for a topic that was deleted and made again."""
+    admin = AdminClient(connection.for_confluent())
+    described = admin.describe_topics(TopicCollection(list(names)))
+    try:
+        return {name: str(found.result(TIMEOUT_S).topic_id) for name, found in described.items()}
+    except KafkaException as error:
+        raise BrokerUnavailable(f"the topics could not be described: {error.args[0].str()}") from None
+
+
+def place_of(message: Message) -> Place:
+    return Place(message.topic() or "", message.partition() or 0)
+
+
+def offset_of(message: Message) -> int:
+    return message.offset() or 0
