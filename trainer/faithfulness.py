@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from serving.candidates import NO_REASON, OUTPUT_TYPES, Candidates, joined
 from serving.features import FIRST_ITEM, Float32s, Int32s, Int64s, ModelInputs
-from trainer.next_purchase.network import NextPurchaseModel
+from trainer.next_purchase.grains import Servable
 
 LogProbabilities: TypeAlias = Callable[[ModelInputs], Float32s]
 """The logarithm of each item's probability: [B, V]."""
@@ -43,7 +43,7 @@ class _Cases(NamedTuple):
     other: Int32s
 
 
-def of_model(model: NextPurchaseModel, inputs: ModelInputs, top: int) -> dict[str, Faithfulness]:
+def of_model(model: Servable, inputs: ModelInputs, top: int) -> dict[str, Faithfulness]:
     """How faithful a model's reasons are for its first `top` recommendations to each row."""
     ask = tensorflow.function(lambda rows: model.candidates(rows, top), reduce_retracing=True)
     score = tensorflow.function(lambda rows: tensorflow.nn.log_softmax(model.logits(rows)), reduce_retracing=True)

@@ -96,6 +96,10 @@ class NextLineModel(keras.Model):  # type: ignore[misc] # Keras has no types
         asked, at = self.asked(inputs)
         return log_probabilities(self.sources(asked, at), self.place)
 
+    def logits(self, inputs: dict[str, Tensor]) -> Tensor:
+        """As `call`: logarithms of probabilities are logits, too."""
+        return self(inputs)
+
     def candidates(self, inputs: dict[str, Tensor], k: int) -> dict[str, Tensor]:
         """The answer of serving.candidates: for each user the k best, their probabilities and reasons."""
         asked, at = self.asked(inputs)
