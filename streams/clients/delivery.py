@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.contract.connection import KafkaConnection
-from streams.contract.errors import BrokerUnavailable, ContractError, TopicMismatch, Undelivered
+from streams.contract.errors import BrokerUnavailable, ContractError, Undelivered
 from streams.contract.partitioner import MURMUR2
+from streams.contract.reachability import Reachability, topic_metadata
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +83,9 @@ class RecordSender:
             "queue_buffering_max_messages": MAX_WAITING_RECORDS,
             "queue_buffering_max_kbytes": MAX_WAITING_KIB,
         }
-        self._producer = Producer(connection.for_confluent(**defaults | settings))
-        self._check_topic(connection)
+        reachability = Reachability(connection.bootstrap_servers)
+        self._producer = Producer(connection.for_confluent(error_cb=reachability.told, **defaults | settings))
+        topic_metadata(self._producer, self.topic, reachability, CONNECT_TIMEOUT_S)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._await_reports, name=f"deliveries of {self.topic}", daemon=True)
         self._thread.start()
@@ -141,17 +143,6 @@ class RecordSender:
         self._thread.join()
         if self.n_undelivered:
             raise Undelivered(self._account(), tuple(self.undelivered))
-
-    def _check_topic(self, connection: KafkaConnection) -> None:
-        try:
-            error = self._producer.list_topics(self.topic, timeout=CONNECT_TIMEOUT_S).topics[self.topic].error
-        except KafkaException as failure:
-            reason = failure.args[0].str()
-            raise BrokerUnavailable(
-                f"no broker answered at {connection.bootstrap_servers} within {CONNECT_TIMEOUT_S:.0f} s: {reason}"
-            ) from None
-        if error is not None:
-            raise TopicMismatch(f"{self.topic}: {error.str()}; create the topics with: nextup topics")
 
     def _await_reports(self) -> None:
         while not self._closing.is_set():

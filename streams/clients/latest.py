@@ -11,6 +11,7 @@ from streams.contract import messages, topics
 from streams.contract.connection import KafkaConnection
 from streams.contract.messages import RecommendationList
 from streams.contract.partitioner import partition_of
+from streams.contract.reachability import Reachability
 from streams.contract.reading import Span, assigned_consumer, available_span, partitions_of, read_spans
 
 log = logging.getLogger(__name__)
@@ -56,8 +57,12 @@ class LatestLists:
     def _connected(self) -> Consumer:
         """One connection for all questions: opening it takes longer than most of the answers."""
         if self._consumer is None:
-            self._consumer = assigned_consumer(self._connection, enable_partition_eof=True, fetch_wait_max_ms=5)
-            self._partitions = partitions_of(self._consumer, self._topic)
+            reachability = Reachability(self._connection.bootstrap_servers)
+            consumer = assigned_consumer(
+                self._connection, enable_partition_eof=True, fetch_wait_max_ms=5, error_cb=reachability.told
+            )
+            self._partitions = partitions_of(consumer, self._topic, reachability)
+            self._consumer = consumer
         return self._consumer
 
 

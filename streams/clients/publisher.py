@@ -1,5 +1,6 @@
 """Publish what customers buy, and what the shop sells."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -81,6 +82,17 @@ class _Publisher(Generic[M]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._leave(error)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self._leave, error)
+
+    def _leave(self, error: BaseException | None) -> None:
         try:
             self.close()
         except Undelivered as undelivered:
@@ -93,13 +105,34 @@ class _Publisher(Generic[M]):
 class PurchasePublisher(_Publisher[Event]):
     """Sends purchases, returns and erasures to `purchases`, each once, in order per customer.
 
-        with PurchasePublisher(KafkaConnection("127.0.0.1:9092")) as publisher:
-            publisher.publish(Purchase("581587", "12680", datetime.now(UTC), [Line("22613", 12, 0.85)]))
+    >>> order = Purchase("order-1", "customer-7", datetime.now(UTC), [Line("22613", quantity=12, price=0.85)])
+    >>> with PurchasePublisher(kafka) as publisher:
+    ...     delivery = publisher.publish(order)
+    >>> delivery.result().topic.endswith("purchases")
+    True
 
     Open one and keep it: its first delivery can take half a second, because the broker must first give
     it the id by which repeats are recognised. Leaving the block waits for deliveries. `publish(event)`
     returns a Delivery: call `.result()` or `await` it to know that the event is safe, or use
-    `publish_and_wait` and `publish_async`.
+    `publish_and_wait` and `publish_async`. With 20,000 events or 64 MiB on their way, publishing waits.
+
+    In an event loop, `async with` leaves the block without stopping it. The constructor itself waits for a
+    first answer of the broker, some milliseconds as a rule: call it by `asyncio.to_thread` where that is
+    too long.
+
+    >>> async def publish_all(orders):
+    ...     async with await asyncio.to_thread(PurchasePublisher, kafka) as publisher:
+    ...         return await asyncio.gather(*(publisher.publish_async(order) for order in orders))
+    >>> [receipt] = asyncio.run(publish_all([order]))
+    >>> receipt.offset
+    1
+
+    An event that would be refused is not sent:
+
+    >>> with PurchasePublisher(kafka) as publisher:
+    ...     publisher.publish(Purchase("order-2", "customer-7", datetime.now(UTC), [Line("22613", quantity=0)]))
+    Traceback (most recent call last):
+    streams.contract.errors.InvalidEvent: items[0].quantity: Expected `int` > 0
     """
 
     topic = topics.PURCHASES.name
@@ -110,7 +143,14 @@ class PurchasePublisher(_Publisher[Event]):
 
 
 class CataloguePublisher(_Publisher[Item]):
-    """Sends the shop's products to `items`: the newest message of an item replaces the ones before."""
+    """Sends the shop's products to `items`: the newest message of an item replaces the ones before.
+
+    >>> with CataloguePublisher(kafka) as catalogue:
+    ...     for product in (Item("22613", "SPACEBOY NAPKINS"), Item("22138", available=False)):
+    ...         delivery = catalogue.publish(product)
+    >>> delivery.done()
+    True
+    """
 
     topic = topics.ITEMS.name
 

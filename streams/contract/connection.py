@@ -44,7 +44,10 @@ class KafkaConnection(Struct, frozen=True, forbid_unknown_fields=True):
         return self.security_protocol.endswith("SSL")
 
     def for_confluent(self, **more: Any) -> dict[str, Any]:
-        """Configuration of a confluent-kafka client; `more` has librdkafka's names with _ for dots."""
+        """Configuration of a confluent-kafka client; `more` has librdkafka's names with _ for dots.
+
+        Callbacks (`error_cb`, `stats_cb`) keep their underscore, as they do there.
+        """
         config: dict[str, Any] = {
             "bootstrap.servers": self.bootstrap_servers,
             "security.protocol": self.security_protocol,
@@ -63,7 +66,7 @@ class KafkaConnection(Struct, frozen=True, forbid_unknown_fields=True):
         }
         if self.uses_tls:
             config |= {name: path for name, path in files.items() if path}
-        return config | {name.replace("_", "."): value for name, value in more.items()}
+        return config | {_dotted(name): value for name, value in more.items()}
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """TLS settings for clients written in Python, or None where the protocol has no TLS."""
@@ -73,3 +76,7 @@ class KafkaConnection(Struct, frozen=True, forbid_unknown_fields=True):
         if self.ssl_certificate_file:
             context.load_cert_chain(self.ssl_certificate_file, self.ssl_key_file or None)
         return context
+
+
+def _dotted(name: str) -> str:
+    return name if name.endswith("_cb") else name.replace("_", ".")

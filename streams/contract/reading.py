@@ -8,7 +8,8 @@ from typing import NamedTuple
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.contract.connection import KafkaConnection
-from streams.contract.errors import BrokerUnavailable, TopicMismatch
+from streams.contract.errors import BrokerUnavailable
+from streams.contract.reachability import Reachability, topic_metadata
 
 TIMEOUT_S = 10.0
 STALLED_S = 30.0
@@ -28,12 +29,9 @@ class Span(NamedTuple):
     end: int
 
 
-def partitions_of(consumer: Consumer, topic: str) -> list[TopicPartition]:
+def partitions_of(consumer: Consumer, topic: str, reachability: Reachability | None = None) -> list[TopicPartition]:
     """The partitions of a topic; BrokerUnavailable or TopicMismatch where there are none."""
-    with translated_errors(f"no broker answered within {TIMEOUT_S:.0f} s"):
-        metadata = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
-    if metadata.error is not None:
-        raise TopicMismatch(f"{topic}: {metadata.error.str()}; create the topics with: nextup topics")
+    metadata = topic_metadata(consumer, topic, reachability or Reachability(), TIMEOUT_S)
     return [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in sorted(metadata.partitions)]
 
 
@@ -96,13 +94,13 @@ def read_spans(consumer: Consumer, spans: Iterable[Span]) -> Iterator[Message]:
         yield from _before_ends(messages, ends)
 
 
-def waiting_messages(consumer: Consumer, timeout_s: float) -> list[Message]:
-    """What has arrived: at once where something has, else the first that comes within `timeout_s`.
+def waiting_messages(consumer: Consumer, timeout_s: float, most: int = BATCH) -> list[Message]:
+    """What has arrived, `most` of it: at once where something has, else the first that comes within `timeout_s`.
 
     `Consumer.consume` alone would wait out its timeout for a full batch.
     """
     first = consumer.poll(timeout_s)
-    return [] if first is None else [first, *consumer.consume(BATCH, timeout=0)]
+    return [] if first is None else [first, *consumer.consume(most - 1, timeout=0)]
 
 
 def _before_ends(messages: Iterable[Message], ends: dict[int, int]) -> Iterator[Message]:

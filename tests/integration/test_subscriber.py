@@ -1,16 +1,23 @@
 """The subscriber against a real broker: which lists it hands over, and when."""
 
 import asyncio
+import contextlib
 import logging
+import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 from confluent_kafka import Producer
+from msgspec.structs import replace
 
+from deploy.stack.broker import Broker
 from streams.clients import latest
 from streams.clients.subscriber import RecommendationSubscriber
 from streams.contract import messages, topics
@@ -41,6 +48,13 @@ class Worker:
     def send(self, *lists: RecommendationList) -> None:
         for one in lists:
             self.send_raw(one.user_id, messages.encode(one))
+
+    def fill(self, one: RecommendationList, count: int) -> None:
+        """The same list so many times, in one go."""
+        for _ in range(count):
+            self._producer.produce(self._topic, messages.encode(one), messages.user_key(one.user_id))
+            self._producer.poll(0)
+        assert self._producer.flush(60) == 0
 
     def send_raw(self, user_id: str, value: bytes | None) -> None:
         self._producer.produce(self._topic, value, messages.user_key(user_id))
@@ -103,6 +117,32 @@ def test_what_the_worker_repeats_after_a_crash_is_dropped(kafka: KafkaConnection
         worker.send(first, second, first, second, third)
         assert received(subscriber) == ["1", "2", "3"]
         assert received(everything) == ["1", "2", "1", "2", "3"]
+
+
+def test_what_was_published_since_a_time_is_replayed(kafka: KafkaConnection, worker: Worker) -> None:
+    worker.send(*(a_list(f"before-{n}", user_id=f"u{n}") for n in range(8)))
+    time.sleep(0.05)
+    moment = datetime.now(UTC)
+    time.sleep(0.05)
+    worker.send(a_list("after-1", "u1"), a_list("after-2", "u1"))
+    with RecommendationSubscriber(kafka, start=moment) as subscriber:
+        assert received(subscriber) == ["after-1", "after-2"]
+    with RecommendationSubscriber(kafka, start=datetime.now(UTC) + timedelta(hours=1)) as subscriber:
+        worker.send(a_list("from now on"))
+        assert received(subscriber) == ["from now on"], "where nothing is as new, what comes from now on is"
+    with RecommendationSubscriber(kafka, start=datetime(1970, 1, 1, tzinfo=UTC)) as subscriber:
+        assert len(received(subscriber)) == 11
+
+
+def test_a_time_without_a_zone_is_refused(kafka: KafkaConnection) -> None:
+    with pytest.raises(ValueError, match="has no zone"):
+        RecommendationSubscriber(kafka, start=datetime(2011, 12, 9))
+
+
+def test_lists_that_are_no_change_are_left_out_on_request(kafka: KafkaConnection, worker: Worker) -> None:
+    with RecommendationSubscriber(kafka, on_change=True) as subscriber:
+        worker.send(a_list("1"), a_list("2"), a_list("3", user_id="u3"), a_list("4"))
+        assert sorted(received(subscriber)) == ["1", "3"]
 
 
 def test_what_is_no_list_is_skipped_with_a_warning(
@@ -250,6 +290,59 @@ def test_asking_for_the_latest_does_not_disturb_the_iteration(kafka: KafkaConnec
             worker.send(a_list(str(number)))
             assert subscriber.latest("12680") == a_list(str(number))
             assert subscriber.receive(5) == a_list(str(number))
+
+
+def test_a_reader_that_took_too_long_over_a_list_joins_its_group_again(
+    kafka: KafkaConnection, worker: Worker, caplog: pytest.LogCaptureFixture
+) -> None:
+    impatient: dict[str, Any] = {"session_timeout_ms": 6_000, "max_poll_interval_ms": 6_000}
+    with RecommendationSubscriber(kafka, group=kafka.topic_prefix + "emails", **impatient) as subscriber:
+        worker.send(a_list("1"), a_list("2"))
+        assert causes(iter(subscriber), 1) == ["1"]
+        time.sleep(8)
+        assert causes(iter(subscriber), 1) == ["2"]
+    assert "joins its group again" in caplog.text
+
+
+def test_a_reader_that_stops_reading_costs_bounded_memory(kafka: KafkaConnection, worker: Worker) -> None:
+    """Some 80 MB are there to be read; left alone, librdkafka fetches 64 of them ahead."""
+    wide = replace(a_list("0"), left=[secrets.token_hex(120) for _ in range(800)])
+    worker.fill(wide, count=400)
+    before = psutil.Process().memory_info().rss
+    with RecommendationSubscriber(kafka, start="beginning", remembered=0) as subscriber:
+        assert subscriber.receive(30) is not None
+        time.sleep(2)
+        assert psutil.Process().memory_info().rss - before < 40 << 20
+        assert len(causes(iter(subscriber), 399)) == 399, "and it goes on where it stopped"
+
+
+async def test_an_async_block_reads_and_closes_without_blocking(kafka: KafkaConnection, worker: Worker) -> None:
+    worker.send(a_list("e"))
+    async with await asyncio.to_thread(RecommendationSubscriber, kafka, start="beginning") as subscriber:
+        assert await first(aiter(subscriber), 1) == ["e"]
+    assert await subscriber.receive_async() is None
+
+
+def test_a_broker_that_goes_is_told_and_one_that_comes_back_is_read_from(tmp_path: Path) -> None:
+    with Broker(tmp_path) as own:
+        kafka = KafkaConnection(own.bootstrap_servers)
+        topics.ensure(kafka, topics.TopicLayout(1))
+        with RecommendationSubscriber(kafka, broker_timeout_s=1.0) as subscriber:
+            assert subscriber.receive(1.0) is None
+            own.stop()
+            for _ in range(2):
+                with pytest.raises(BrokerUnavailable, match=own.bootstrap_servers):
+                    subscriber.receive(60)
+            own.start()
+            Worker(kafka).send(a_list("e"))
+            assert causes(patient(subscriber), 1) == ["e"]
+
+
+def patient(subscriber: RecommendationSubscriber) -> Iterator[RecommendationList]:
+    """The lists, however often no broker can be reached in between."""
+    while True:
+        with contextlib.suppress(BrokerUnavailable):
+            yield from subscriber
 
 
 def test_a_missing_topic_is_told_at_once(bare_kafka: KafkaConnection) -> None:

@@ -1,0 +1,74 @@
+"""Whether brokers can be reached, and if not, why."""
+
+import time
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+
+from streams.contract.errors import BrokerUnavailable, TopicMismatch
+
+_REFUSED = (KafkaError._AUTHENTICATION, KafkaError._SSL)
+_STEP_S = 1.0
+
+
+class Reachability:
+    """What one client has heard of its brokers; `told` goes into the client's settings as `error_cb`.
+
+    librdkafka connects anew for ever and in silence: only here it tells what goes wrong, and only while
+    the client is polled.
+    """
+
+    def __init__(self, servers: str = "") -> None:
+        self._at = f" at {servers}" if servers else ""
+        self.refusal = ""
+        """Why a broker has turned this client away, which no waiting mends; "" if none has."""
+        self._away_since: float | None = None
+
+    def told(self, error: KafkaError) -> None:
+        """Take in one report of the library."""
+        if error.code() in _REFUSED:
+            self.refusal = error.str()
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN and self._away_since is None:
+            self._away_since = time.monotonic()
+
+    def answered(self) -> None:
+        """A broker has answered: whatever was wrong is over."""
+        self._away_since, self.refusal = None, ""
+
+    def wait_anew(self) -> None:
+        """From now on, for whoever counts how long no broker could be reached."""
+        self._away_since = time.monotonic()
+
+    def away_for(self) -> float | None:
+        """Seconds for which no broker could be reached; None while one can, as far as is known."""
+        return None if self._away_since is None else time.monotonic() - self._away_since
+
+    def unavailable(self, waited_s: float, why: str) -> BrokerUnavailable:
+        """The error to raise, with the reason that a broker gave where one did."""
+        if self.refusal:
+            return BrokerUnavailable(
+                f"the broker{self._at} refused this client: {self.refusal}; check security_protocol, "
+                "the sasl_ and the ssl_ settings"
+            )
+        return BrokerUnavailable(f"no broker answered{self._at} within {waited_s:.0f} s: {why}")
+
+
+def topic_metadata(client: Producer | Consumer, topic: str, reachability: Reachability, timeout_s: float) -> Any:
+    """What the brokers know of a topic, as confluent-kafka's TopicMetadata.
+
+    Raises BrokerUnavailable, at once where a broker turns this client away, else after `timeout_s`;
+    TopicMismatch where there is no such topic.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            metadata = client.list_topics(topic, timeout=min(_STEP_S, timeout_s)).topics[topic]
+            break
+        except KafkaException as error:
+            client.poll(0)
+            if reachability.refusal or time.monotonic() >= deadline:
+                raise reachability.unavailable(timeout_s, error.args[0].str()) from None
+    reachability.answered()
+    if metadata.error is not None:
+        raise TopicMismatch(f"{topic}: {metadata.error.str()}; create the topics with: nextup topics")
+    return metadata
