@@ -17,10 +17,11 @@ from rocksdict import Options, Rdict
 
 from deploy.settings import Settings, load
 from streams.contract import topics
+from streams.worker.answering import Answer
 from streams.worker.app import WorkerParts, assemble
 from streams.worker.batch import Batch, SourceRecord, StateTable
 from streams.worker.metrics import Metrics
-from streams.worker.purchase_journey import Answer, Forgotten, Step
+from streams.worker.purchase_journey import Forgotten, Step
 from streams.worker.state import State
 
 

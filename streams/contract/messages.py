@@ -3,13 +3,14 @@
 All values are JSON in UTF-8. Fields that a class does not name are ignored, so that a publisher may
 send more than we read. Times are ISO 8601 with a zone.
 
-    purchases                 Purchase | Return | Erasure     key: user_id
-    purchase-log              the same bytes, accepted once   key: log_key(user_id, event_id)
-    recommendations           RecommendationList              key: user_id
-    recommendation-outcomes   Outcome                         key: log_key(user_id, event_id)
-    model-versions            ModelVersion                    key: model name
-    items                     Item                            key: item_id
-    erasure-receipts          ErasureReceipt                  key: the erasure's event_id
+    purchases                 Purchase | Return | Erasure | Refresh   key: user_id
+    purchase-log              purchases and returns, once each        key: log_key(user_id, event_id)
+    recommendations           RecommendationList                      key: user_id
+    recommendation-outcomes   Outcome                                 key: log_key(user_id, event_id)
+    model-versions            ModelVersion                            key: model name
+    worker-states             WorkerState                             key: worker
+    items                     Item                                    key: item_id
+    erasure-receipts          ErasureReceipt                          key: the erasure's event_id
 """
 
 import hashlib
@@ -77,13 +78,26 @@ class Erasure(Struct, frozen=True, tag_field="type", tag="erasure"):
     occurred_at: Moment
 
 
-Event: TypeAlias = Purchase | Return | Erasure
+class Refresh(Struct, frozen=True, tag_field="type", tag="refresh"):
+    """A customer's list is to be made anew, as of `occurred_at`: the model has changed, or time has passed.
+
+    The customer did nothing, so this is in no history and no log, and nothing follows for who has no history.
+    """
+
+    event_id: Id
+    user_id: Id
+    occurred_at: Moment
+
+
+Deed: TypeAlias = Purchase | Return | Erasure
+"""What customers do, or ask for."""
+Event: TypeAlias = Deed | Refresh
 
 
 class Cause(Struct, frozen=True):
-    """What made a list: an event of the customer."""
+    """What made a list: an event of the customer, or (`model`) a refresh."""
 
-    type: Literal["purchase", "return"]
+    type: Literal["purchase", "return", "model"]
     event_id: Id
 
 
@@ -103,12 +117,13 @@ class Recommended(Struct, frozen=True):
     because: list[Id] = []
 
 
-class RecommendationList(Struct, frozen=True):
+class RecommendationList(Struct, frozen=True, omit_defaults=True):
     """The products that a customer is most likely to buy next, best first.
 
     `list_id` depends on the user and the cause alone, so that a reader can drop repeats. `source` says
     whether the model answered or the fallback did; `model` is the version that answered, and null for
-    a fallback. `entered` and `left` compare with the list that stood before.
+    a fallback. `entered` and `left` compare with the list that stood before. `active_at` is when the customer
+    last bought something, where that is not `as_of`.
     """
 
     list_id: Id
@@ -121,6 +136,7 @@ class RecommendationList(Struct, frozen=True):
     items: list[Recommended]
     entered: list[Id]
     left: list[Id]
+    active_at: Moment | None = None
 
 
 class Hit(Struct, frozen=True):
@@ -130,7 +146,14 @@ class Hit(Struct, frozen=True):
     rank: Annotated[int, Meta(ge=1)]
 
 
-class Outcome(Struct, frozen=True):
+class ShadowOutcome(Struct, frozen=True):
+    """Which bought items a challenger in the shadow would have named, had its list been the one that stood."""
+
+    model: ModelRef
+    hits: list[Hit]
+
+
+class Outcome(Struct, frozen=True, omit_defaults=True):
     """What became of the list that stood before a purchase: which bought items it had named."""
 
     user_id: Id
@@ -141,6 +164,7 @@ class Outcome(Struct, frozen=True):
     model: ModelRef | None
     n_bought: Annotated[int, Meta(ge=1)]
     hits: list[Hit]
+    shadow: ShadowOutcome | None = None
 
 
 class ErasureReceipt(Struct, frozen=True):
@@ -193,6 +217,7 @@ class ModelVersion(Struct, frozen=True, omit_defaults=True):
     """The version of a model that serves: since when, why, what it learnt from and how good it was.
 
     `decision` is the newest one about this model, be it about this version or about one that was not released.
+    `before` are the versions that served before, the newest first: where a rollback leads.
     """
 
     name: Id
@@ -205,6 +230,18 @@ class ModelVersion(Struct, frozen=True, omit_defaults=True):
     metrics: dict[str, float]
     decision: Decision | None = None
     challenger: Challenger | None = None
+    before: list[Annotated[int, Meta(ge=1)]] = []
+
+
+class WorkerState(Struct, frozen=True):
+    """Which versions a worker asks, as of `at`: sent at each switch and every few seconds, so that one that is
+    silent is known to be gone. `partitions` are those of `purchases` that it answers for."""
+
+    worker: Id
+    at: Moment
+    version: Annotated[int, Meta(ge=1)] | None
+    challenger: Annotated[int, Meta(ge=1)] | None
+    partitions: list[int]
 
 
 class _Kind(Struct):
@@ -215,6 +252,7 @@ _EVENT_DECODERS: dict[str, msgspec.json.Decoder[Event]] = {
     "purchase": msgspec.json.Decoder(Purchase),
     "return": msgspec.json.Decoder(Return),
     "erasure": msgspec.json.Decoder(Erasure),
+    "refresh": msgspec.json.Decoder(Refresh),
 }
 _kind = msgspec.json.Decoder(_Kind)
 _encoder = msgspec.json.Encoder()
@@ -224,6 +262,7 @@ outcome = msgspec.json.Decoder(Outcome)
 erasure_receipt = msgspec.json.Decoder(ErasureReceipt)
 item = msgspec.json.Decoder(Item)
 model_version = msgspec.json.Decoder(ModelVersion)
+worker_state = msgspec.json.Decoder(WorkerState)
 
 
 def encode(message: Struct) -> bytes:
@@ -258,7 +297,9 @@ def decode_event(key: bytes | None, value: bytes | None, now: datetime) -> Event
     `now` is what `occurred_at` is compared with; it must have a zone.
     """
     if not value:
-        raise InvalidEvent("empty-value", "the value is empty; send a purchase, a return or an erasure as JSON")
+        raise InvalidEvent(
+            "empty-value", "the value is empty; send a purchase, a return, an erasure or a refresh as JSON"
+        )
     event = event_from_json(value)
     _check_key(key, event.user_id)
     check_moment(event, now)

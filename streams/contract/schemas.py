@@ -13,11 +13,13 @@ PUBLISHED = (
     messages.Purchase,
     messages.Return,
     messages.Erasure,
+    messages.Refresh,
     messages.RecommendationList,
     messages.Outcome,
     messages.ErasureReceipt,
     messages.Item,
     messages.ModelVersion,
+    messages.WorkerState,
 )
 
 

@@ -59,6 +59,13 @@ OUTCOMES = Topic(
     _KEEP_NEWEST | {"cleanup.policy": "compact,delete", "retention.ms": str(30 * DAY_MS)},
 )
 MODEL_VERSIONS = Topic("model-versions", "model name", _KEEP_NEWEST, shares_partitions=False)
+WORKER_STATES = Topic(
+    "worker-states",
+    "worker",
+    # A worker that is gone says nothing more: a day later it is forgotten.
+    _KEEP_NEWEST | {"cleanup.policy": "compact,delete", "retention.ms": str(DAY_MS)},
+    shares_partitions=False,
+)
 ITEMS = Topic("items", "item_id", _KEEP_NEWEST, shares_partitions=False)
 DEAD_LETTERS = Topic("dead-letters", "source key", _keep_days(30) | _LARGE)
 ERASURE_RECEIPTS = Topic("erasure-receipts", "erasure's event_id", _keep_days(30))
@@ -69,6 +76,7 @@ TOPICS = (
     RECOMMENDATIONS,
     OUTCOMES,
     MODEL_VERSIONS,
+    WORKER_STATES,
     ITEMS,
     DEAD_LETTERS,
     ERASURE_RECEIPTS,

@@ -19,6 +19,7 @@ from streams.contract.errors import InvalidEvent
 from streams.contract.messages import Purchase
 from streams.contract.reading import read_to_end
 from streams.worker import faust_internals, state_folder
+from streams.worker.answering import Answer, Answering
 from streams.worker.batch import StateTable
 from streams.worker.catalogue import Catalogue
 from streams.worker.durable_agent import DurableAgent
@@ -26,9 +27,10 @@ from streams.worker.followed_topic import FollowedTopic
 from streams.worker.metrics import Metrics
 from streams.worker.model_switch import ModelSwitch
 from streams.worker.oversight import Oversight
-from streams.worker.purchase_journey import Answer, Forgotten, JourneyTopics, PurchaseJourney, Step
+from streams.worker.purchase_journey import Forgotten, JourneyTopics, PurchaseJourney, Step
 from streams.worker.rolling_writes import RollingWrites, running
 from streams.worker.settings import WorkerSettings
+from streams.worker.worker_states import WorkerStates, worker_name
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ class WorkerParts(NamedTuple):
 
     journey: PurchaseJourney
     topics: JourneyTopics
+    switch: ModelSwitch
     followed: list[FollowedTopic]
 
 
@@ -100,20 +103,21 @@ def assemble(
     catalogue = Catalogue()
     switch = ModelSwitch(ModelRepository(repository), model_name)
     names = journey_topics(prefix, settings.group)
+    popularity = _popularity(kafka, settings, names.log)
     journey = PurchaseJourney(
         names,
-        switch,
-        TritonClient(triton),
+        Answering(switch, TritonClient(triton), popularity, metrics),
         catalogue,
-        _popularity(kafka, settings, names.log),
+        popularity,
         k=settings.k,
         history_lines=settings.history_lines,
-        clock=lambda: datetime.now(UTC),
+        clock=_now,
         metrics=metrics,
     )
     return WorkerParts(
         journey,
         names,
+        switch,
         [
             FollowedTopic(kafka, prefix + topics.ITEMS.name, catalogue.on_record),
             FollowedTopic(kafka, prefix + topics.MODEL_VERSIONS.name, switch.on_record),
@@ -131,6 +135,7 @@ def journey_topics(prefix: str, group: str) -> JourneyTopics:
         histories=StateTable("histories", f"{prefix}{group}-histories-changelog", newest_only=True),
         known_events=StateTable("known-events", f"{prefix}{group}-known-events-changelog", newest_only=True),
         lists=StateTable("lists", prefix + topics.RECOMMENDATIONS.name, newest_only=False),
+        shadows=StateTable("shadows", f"{prefix}{group}-shadow-lists-changelog", newest_only=True),
     )
 
 
@@ -160,6 +165,10 @@ def build_app(
     )
     source = _bytes_topic(app, kafka.topic_prefix + topics.PURCHASES.name, partitions)
     tables = {table.name: _table(app, table, partitions) for table in parts.topics.tables}
+    name, states_topic = worker_name(settings.instance_id), kafka.topic_prefix + topics.WORKER_STATES.name
+
+    def assigned() -> set[int]:
+        return _assigned(app, source)
 
     @app.agent(source, concurrency=1, name="purchases")  # type: ignore[untyped-decorator]
     async def purchases(stream: Any) -> None:
@@ -173,15 +182,18 @@ def build_app(
                 in_flight=settings.batches_in_flight,
                 metrics=oversight.metrics,
             )
-            rolling = RollingWrites(
-                producer, parts.topics.compacted, lambda: _assigned(app, source), settings.rolling_write_s
-            )
+            rolling = RollingWrites(producer, parts.topics.compacted, assigned, settings.rolling_write_s)
+            states = WorkerStates(producer, states_topic, name, parts.switch, assigned, _now)
             oversight.pulse.agent = agent
             await parts.journey.warm_up()
-            async with running(rolling.run()):
+            async with running(rolling.run()), running(states.run()):
                 await agent.run(stream)
 
     return app
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _assigned(app: faust.App, source: Any) -> set[int]:

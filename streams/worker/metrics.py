@@ -19,9 +19,10 @@ from streams.contract.messages import ModelRef, Outcome
 
 MetricT = TypeVar("MetricT", Counter, Histogram)
 
-Kind: TypeAlias = Literal["purchase", "return", "erasure"]
-Effect: TypeAlias = Literal["applied", "repeated", "replayed"]
-"""`repeated`: the shop sent it before, in another record. `replayed`: the same record, done again."""
+Kind: TypeAlias = Literal["purchase", "return", "erasure", "refresh"]
+Effect: TypeAlias = Literal["applied", "repeated", "replayed", "pointless"]
+"""`repeated`: the shop sent it before, in another record. `replayed`: the same record, done again. `pointless`: a
+refresh for who has no history, or whose list is newer."""
 Stage: TypeAlias = Literal["decide", "ask", "conclude", "deliver"]
 
 STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -41,6 +42,7 @@ class Metrics:
         self._events = self._counter("events", "Events read, by what they are and what they did.", "kind", "effect")
         self._lists = self._counter("lists", "Lists published, by who made them.", "source", "version")
         self._dead_letters = self._counter("dead_letters", "Events that could not be processed.", "reason")
+        self._unanswered = self._counter("unanswered_questions", "Questions that a model did not answer.", "version")
         self._purchases = self._counter("judged_purchases", "Purchases before which a list stood.", "source", "version")
         self._hits = self._counter("judged_hits", "Of these, with a bought item on the list.", "source", "version")
         self._ranks = self._counter(
@@ -56,6 +58,10 @@ class Metrics:
     def list_published(self, model: ModelRef | None) -> None:
         """A list was made: by a model's version, or by the fallback (None)."""
         self._labelled(self._lists, *_maker(model)).inc()
+
+    def unanswered(self, model: ModelRef, questions: int) -> None:
+        """A version, serving or challenging, was late, gone or wrong."""
+        self._labelled(self._unanswered, str(model.version)).inc(questions)
 
     def dead_letter(self, reason: str) -> None:
         """An event went to the dead letters; `reason` is the letter's `error.class`."""

@@ -1,38 +1,37 @@
 """What happens to an event: decoded, put into its user's history, asked about, answered with a list.
 
 The handler of the durable agent, and the only place that knows the whole way. Every step of it lives in
-a file of its own: `streams.contract.messages`, `history`, `questions`, `serving.triton`, `serving.fallback`,
-`recommend`, `dead_letters`.
+a file of its own: `streams.contract.messages`, `history`, `answering`, `recommend`, `shadow_lists`,
+`dead_letters`.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
-import numpy as np
-
-from serving import fallback, suggestion
-from serving.candidates import K_CANDIDATES, Candidates
-from serving.errors import ModelUnavailable
 from serving.fallback import RecentPopularity
-from serving.features import FIRST_ITEM
 from serving.suggestion import Suggestion
-from serving.triton import TritonClient
 from streams.contract import messages
 from streams.contract.errors import InvalidEvent
-from streams.contract.messages import Cause, Erasure, ErasureReceipt, ModelRef, Purchase, RecommendationList, Return
-from streams.histories import history, questions
+from streams.contract.messages import (
+    Cause,
+    Erasure,
+    ErasureReceipt,
+    Purchase,
+    RecommendationList,
+    Refresh,
+    Return,
+)
+from streams.histories import history
 from streams.histories.history import History
 from streams.histories.purchase_log import SOURCE_OFFSET
 from streams.worker import recommend
+from streams.worker.answering import Answer, Answering, Question
 from streams.worker.batch import Batch, Record, Slot, SourceRecord, StateTable
 from streams.worker.catalogue import Catalogue
 from streams.worker.dead_letters import dead_letter, reason_of
 from streams.worker.metrics import Kind, Metrics
-from streams.worker.model_switch import ModelSwitch, ServingModel
-
-log = logging.getLogger(__name__)
+from streams.worker.shadow_lists import ShadowLists
 
 Clock: TypeAlias = Callable[[], datetime]
 
@@ -51,11 +50,13 @@ class JourneyTopics(NamedTuple):
     known_events: StateTable
     """Every accepted event, however old: its key in the log to its offset in the source."""
     lists: StateTable
+    shadows: StateTable
+    """What a challenger would have published, while one is tried in the shadow."""
 
     @property
     def tables(self) -> tuple[StateTable, ...]:
         """What the worker keeps in RocksDB."""
-        return self.histories, self.known_events, self.lists
+        return self.histories, self.known_events, self.lists, self.shadows
 
     @property
     def compacted(self) -> tuple[str, ...]:
@@ -67,7 +68,7 @@ class Step(NamedTuple):
     """An accepted event that waits for its list."""
 
     record: SourceRecord
-    event: Purchase | Return
+    event: Purchase | Return | Refresh
     history: History
     """As it was right after the event."""
     replayed: bool
@@ -83,13 +84,6 @@ class Forgotten(NamedTuple):
     histories: int
 
 
-class Answer(NamedTuple):
-    """Suggestions, best first; `model` is None where the fallback made them."""
-
-    model: ModelRef | None
-    suggestions: Sequence[Suggestion]
-
-
 NO_ANSWER = Answer(None, ())
 
 
@@ -99,8 +93,7 @@ class PurchaseJourney:
     def __init__(
         self,
         topics: JourneyTopics,
-        switch: ModelSwitch,
-        triton: TritonClient,
+        answering: Answering,
         catalogue: Catalogue,
         popularity: RecentPopularity,
         *,
@@ -110,8 +103,8 @@ class PurchaseJourney:
         metrics: Metrics,
     ) -> None:
         self._topics = topics
-        self._switch = switch
-        self._triton = triton
+        self._answering = answering
+        self._shadows = ShadowLists(topics.shadows, topics.lists)
         self._catalogue = catalogue
         self._popularity = popularity
         self._k = k
@@ -120,8 +113,8 @@ class PurchaseJourney:
         self._metrics = metrics
 
     async def warm_up(self) -> None:
-        """Connect to Triton, so that the first customers need not wait for that."""
-        await self._triton.is_ready(self._switch.name, 1)
+        """Before the first event."""
+        await self._answering.warm_up()
 
     def decide(self, record: SourceRecord, batch: Batch) -> Step | Forgotten | None:
         """Into the history and the log, or to the dead letters."""
@@ -132,6 +125,8 @@ class PurchaseJourney:
             return None
         if isinstance(event, Erasure):
             return self._erase(record, event, batch)
+        if isinstance(event, Refresh):
+            return self._refresh(record, event, batch)
         return self._accept(record, event, batch)
 
     def give_up(self, record: SourceRecord, error: Exception, batch: Batch) -> None:
@@ -139,33 +134,14 @@ class PurchaseJourney:
         self._metrics.dead_letter(reason_of(error))
 
     async def ask(self, steps: Sequence[Step | Forgotten]) -> list[Answer]:
-        """One question to Triton for the whole batch; whoever it cannot answer for gets the fallback."""
-        waiting = [step for step in steps if isinstance(step, Step)]
-        answers = iter(await self._answers(waiting))
+        """All questions of the batch together; erasures have none."""
+        waiting = [_question(step) for step in steps if isinstance(step, Step)]
+        answers = iter(await self._answering.answers(waiting))
         return [next(answers) if isinstance(step, Step) else NO_ANSWER for step in steps]
-
-    async def _answers(self, steps: Sequence[Step]) -> list[Answer]:
-        model = self._switch.current
-        if model is None or not steps:
-            return [self._fall_back(step) for step in steps]
-        inputs = questions.inputs_of([step.history for step in steps], model.vocabulary)
-        try:
-            candidates = await self._triton.candidates(model.ref.name, model.ref.version, inputs)
-            _check_items(candidates, model)
-        except ModelUnavailable as error:
-            log.warning("%d lists fall back: %s", len(steps), error)
-            return [self._fall_back(step) for step in steps]
-        sequences = inputs["item_index"]
-        knows_user: list[bool] = np.any(sequences >= FIRST_ITEM, axis=1).tolist()
-        return [
-            Answer(model.ref, suggestion.from_model(candidates, row, sequences[row], model.vocabulary))
-            if knows_user[row]
-            else self._fall_back(step)
-            for row, step in enumerate(steps)
-        ]
 
     def conclude(self, step: Step | Forgotten, answer: Answer, batch: Batch) -> None:
         """Publish the list, or take it back for an erased user."""
+        self._shadows.settle(step.record.partition, batch)
         if isinstance(step, Step):
             self._publish(step, answer, batch)
         else:
@@ -181,21 +157,31 @@ class PurchaseJourney:
             # Sent before a crash, and now again: the very same bytes.
             batch.put(slot, stored)
             return
-        chosen = recommend.choose(
-            answer.suggestions, lambda: self._fillers(step), self._catalogue.is_available, self._k
-        )
+        if standing is not None and isinstance(step.event, Refresh) and standing.as_of > step.event.occurred_at:
+            # What stands speaks for a later moment than this one asked for.
+            return
+        self._send_outcome(step, standing, batch)
         made = recommend.make_list(
             user_id=step.event.user_id,
             cause=cause,
             as_of=_as_of(step),
+            active_at=_newest_order(step.history) if isinstance(step.event, Refresh) else None,
             now=self._clock(),
             model=answer.model,
-            chosen=chosen,
+            chosen=self._chosen(step, answer.suggestions),
             standing=standing,
         )
         batch.put(slot, messages.encode(made))
         self._metrics.list_published(answer.model)
-        self._send_outcome(step, standing, batch)
+        self._shadows.keep(
+            made, step.record.partition, answer.in_shadow, lambda found: self._chosen(step, found), batch
+        )
+
+    def _chosen(self, step: Step, suggestions: Sequence[Suggestion]) -> list[Suggestion]:
+        """What of it may stand on a list, filled up to its length."""
+        return recommend.choose(
+            suggestions, lambda: self._answering.fillers(step.history), self._catalogue.is_available, self._k
+        )
 
     def _accept(self, record: SourceRecord, event: Purchase | Return, batch: Batch) -> Step | None:
         kind: Kind = "purchase" if isinstance(event, Purchase) else "return"
@@ -210,6 +196,16 @@ class PurchaseJourney:
             self._count(event)
         self._metrics.event(kind, "replayed" if change.replayed else "applied")
         return Step(record, event, history.as_it_was(change.history, record.offset), change.replayed)
+
+    def _refresh(self, record: SourceRecord, event: Refresh, batch: Batch) -> Step | None:
+        """A list as of a later moment, from the history as it is; nothing where there is none."""
+        slot = Slot(self._topics.histories, record.partition, messages.user_key(event.user_id))
+        past = history.as_it_was(history.decode(batch.get(slot)), record.offset)
+        if not past.orders or event.occurred_at < _newest_order(past):
+            self._metrics.event("refresh", "pointless")
+            return None
+        self._metrics.event("refresh", "applied")
+        return Step(record, event, past, replayed=False)
 
     def _is_repeat(self, record: SourceRecord, event: Purchase | Return, batch: Batch) -> bool:
         """Whether the shop sent the event before, in another record: then it changes nothing at all."""
@@ -249,6 +245,7 @@ class PurchaseJourney:
         slot = Slot(self._topics.lists, step.record.partition, messages.user_key(step.event.user_id))
         had_list = batch.get(slot) is not None
         batch.put(slot, None)
+        self._shadows.forget(step.record.partition, slot.key, batch)
         for key in step.log_keys:
             batch.send(Record(self._topics.outcomes, step.record.partition, key, None))
         receipt = ErasureReceipt(
@@ -261,20 +258,14 @@ class PurchaseJourney:
         key = step.event.event_id.encode()
         batch.send(Record(self._topics.receipts, step.record.partition, key, messages.encode(receipt)))
 
-    def _fall_back(self, step: Step) -> Answer:
-        return Answer(None, self._fillers(step))
-
-    def _fillers(self, step: Step) -> list[Suggestion]:
-        orders = [order.item_ids for order in step.history.orders]
-        return fallback.suggest(orders, self._popularity, K_CANDIDATES)
-
     def _send_outcome(self, step: Step, standing: RecommendationList | None, batch: Batch) -> None:
         """Nothing for a first purchase, a return, or a replay whose list already stood."""
         if standing is None or not isinstance(step.event, Purchase):
             return
         if step.replayed and _stood_already(step, standing):
             return
-        made = recommend.outcome(step.event, standing)
+        shadow = self._shadows.judged(step.event, standing, step.record.partition, batch)
+        made = recommend.outcome(step.event, standing, shadow)
         self._metrics.judged(made)
         key = messages.log_key(step.event.user_id, step.event.event_id)
         batch.send(Record(self._topics.outcomes, step.record.partition, key, messages.encode(made)))
@@ -285,18 +276,23 @@ def _stood_already(step: Step, standing: RecommendationList) -> bool:
     return standing.cause.event_id not in {order.event_id for order in step.history.orders}
 
 
-def _check_items(candidates: Candidates, model: ServingModel) -> None:
-    """ModelUnavailable where an answer names an item that the version's vocabulary does not hold."""
-    highest = int(candidates.item_index.max(initial=0))
-    if highest >= model.vocabulary.size:
-        raise ModelUnavailable(f"{model.ref.name} version {model.ref.version} answered an unknown item_index {highest}")
-
-
-def _cause(event: Purchase | Return) -> Cause:
+def _cause(event: Purchase | Return | Refresh) -> Cause:
+    if isinstance(event, Refresh):
+        return Cause("model", event.event_id)
     return Cause("purchase" if isinstance(event, Purchase) else "return", event.event_id)
+
+
+def _question(step: Step) -> Question:
+    """Looked at from the newest order, or from the moment for which a list is refreshed."""
+    seen_from = step.event.occurred_at if isinstance(step.event, Refresh) else _newest_order(step.history)
+    return Question(step.event.user_id, step.history, int(seen_from.timestamp()))
 
 
 def _as_of(step: Step) -> datetime:
     """The moment the list speaks for: the newest that is known of the user, also when the event came late."""
-    newest = step.history.orders[-1].occurred_at if step.history.orders else 0
-    return max(step.event.occurred_at, _EPOCH + timedelta(milliseconds=newest))
+    return max(step.event.occurred_at, _newest_order(step.history))
+
+
+def _newest_order(past: History) -> datetime:
+    """When the user last bought what is still kept; 1970 where nothing is."""
+    return _EPOCH + timedelta(milliseconds=past.orders[-1].occurred_at if past.orders else 0)

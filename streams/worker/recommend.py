@@ -5,7 +5,16 @@ from datetime import datetime
 
 from serving.suggestion import Suggestion
 from streams.contract import messages
-from streams.contract.messages import Cause, Hit, ModelRef, Outcome, Purchase, RecommendationList, Recommended
+from streams.contract.messages import (
+    Cause,
+    Hit,
+    ModelRef,
+    Outcome,
+    Purchase,
+    RecommendationList,
+    Recommended,
+    ShadowOutcome,
+)
 
 
 def choose(
@@ -32,6 +41,7 @@ def make_list(
     model: ModelRef | None,
     chosen: Sequence[Suggestion],
     standing: RecommendationList | None,
+    active_at: datetime | None = None,
 ) -> RecommendationList:
     """The list that `chosen` makes, compared with the list that stood before. No model: a fallback."""
     item_ids = [suggestion.item_id for suggestion in chosen]
@@ -50,12 +60,12 @@ def make_list(
         ],
         entered=[item_id for item_id in item_ids if item_id not in before],
         left=[item_id for item_id in before if item_id not in item_ids],
+        active_at=active_at,
     )
 
 
-def outcome(purchase: Purchase, standing: RecommendationList) -> Outcome:
+def outcome(purchase: Purchase, standing: RecommendationList, shadow: ShadowOutcome | None = None) -> Outcome:
     """Which of the bought items the list had named that stood before the purchase."""
-    bought = {line.item_id for line in purchase.items}
     return Outcome(
         user_id=purchase.user_id,
         event_id=purchase.event_id,
@@ -63,6 +73,13 @@ def outcome(purchase: Purchase, standing: RecommendationList) -> Outcome:
         list_id=standing.list_id,
         source=standing.source,
         model=standing.model,
-        n_bought=len(bought),
-        hits=[Hit(item.item_id, item.rank) for item in standing.items if item.item_id in bought],
+        n_bought=len({line.item_id for line in purchase.items}),
+        hits=hits(purchase, [item.item_id for item in standing.items]),
+        shadow=shadow,
     )
+
+
+def hits(purchase: Purchase, item_ids: Sequence[str]) -> list[Hit]:
+    """Which of the listed items were bought, and at which rank they stood."""
+    bought = {line.item_id for line in purchase.items}
+    return [Hit(item_id, rank) for rank, item_id in enumerate(item_ids, 1) if item_id in bought]

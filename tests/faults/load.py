@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from streams.contract import messages
-from streams.contract.messages import Erasure, Event, Line, Purchase, Return
+from streams.contract.messages import Deed, Erasure, Line, Purchase, Return
 from tests.small_model import ITEM_IDS
 
 START = datetime(2011, 1, 1, tzinfo=UTC)
@@ -41,9 +41,9 @@ class Load:
         self._mix = mix
         self._numbers = itertools.count(first)
         self._cumulative = list(itertools.accumulate(1 / rank for rank in range(1, mix.users + 1)))
-        self._past: dict[str, list[Event]] = {}
+        self._past: dict[str, list[Deed]] = {}
 
-    def events(self, count: int) -> Iterator[Event]:
+    def events(self, count: int) -> Iterator[Deed]:
         """Valid events."""
         for _ in range(count):
             yield self._event()
@@ -54,7 +54,7 @@ class Load:
             sent = as_record(self._event())
             yield _poisoned(sent, self._rng.randrange(10)) if self._chance(self._mix.poison) else sent
 
-    def _event(self) -> Event:
+    def _event(self) -> Deed:
         user_id = self._user()
         past = self._past.setdefault(user_id, [])
         if past and self._chance(self._mix.repeats):
@@ -71,7 +71,7 @@ class Load:
         lines = [Line(item_id, self._rng.randint(1, 3)) for item_id in self._rng.choices(ITEM_IDS, k=self._n_lines())]
         return Purchase(f"e{number}", user_id, self._moment(number), lines)
 
-    def _return(self, event_id: str, user_id: str, past: list[Event], number: int) -> Return:
+    def _return(self, event_id: str, user_id: str, past: list[Deed], number: int) -> Return:
         bought = self._rng.choice(past)
         lines = [] if isinstance(bought, Erasure) else bought.items
         item_id = self._rng.choice(lines).item_id if lines and self._chance(0.8) else self._rng.choice(ITEM_IDS)
@@ -97,7 +97,7 @@ class Load:
         return self._rng.random() < share
 
 
-def as_record(event: Event) -> Sent:
+def as_record(event: Deed) -> Sent:
     return Sent(messages.user_key(event.user_id), messages.encode(event))
 
 

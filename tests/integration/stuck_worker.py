@@ -8,8 +8,9 @@ from unittest.mock import patch
 
 from deploy import cli
 from streams.worker import app
+from streams.worker.answering import Answer
 from streams.worker.batch import Batch, SourceRecord
-from streams.worker.purchase_journey import Answer, Forgotten, PurchaseJourney, Step
+from streams.worker.purchase_journey import Forgotten, PurchaseJourney, Step
 
 
 class Blocked(PurchaseJourney):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contract import messages
-from streams.contract.messages import Erasure, Event, Line, Purchase, Return
+from streams.contract.messages import Deed, Erasure, Line, Purchase, Return
 from streams.histories import history
 from tests.faults.model import Model, Published
 
@@ -40,7 +40,7 @@ class Applied:
         self._known: dict[str, int] = {}
         self.state: bytes | None = None
 
-    def read(self, events: list[Event], start: int = 0) -> "Applied":
+    def read(self, events: list[Deed], start: int = 0) -> "Applied":
         """Apply the events that stand at the offsets from `start` on; some may have been applied before."""
         for offset, event in enumerate(events[start:], start):
             if isinstance(event, Erasure):
@@ -52,26 +52,26 @@ class Applied:
         return self
 
 
-def model_of(events: list[Event], max_lines: int) -> Model:
+def model_of(events: list[Deed], max_lines: int) -> Model:
     key = messages.user_key(USER)
     return Model(max_lines).take_all(
         Published(0, offset, key, messages.encode(event)) for offset, event in enumerate(events)
     )
 
 
-def expected_state(events: list[Event], max_lines: int) -> bytes | None:
+def expected_state(events: list[Deed], max_lines: int) -> bytes | None:
     user = model_of(events, max_lines).users.get(USER)
     return user.history_bytes() if user else None
 
 
 @given(EVENTS, MAX_LINES)
-def test_the_history_is_that_of_the_model_byte_for_byte(events: list[Event], max_lines: int) -> None:
+def test_the_history_is_that_of_the_model_byte_for_byte(events: list[Deed], max_lines: int) -> None:
     assert Applied(max_lines).read(events).state == expected_state(events, max_lines)
 
 
 @given(EVENTS, MAX_LINES, st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=4))
 def test_reading_any_parts_again_gives_the_same_bytes(
-    events: list[Event], max_lines: int, cuts: list[tuple[int, int]]
+    events: list[Deed], max_lines: int, cuts: list[tuple[int, int]]
 ) -> None:
     """Each cut is a crash: what was read up to one offset is read again from an earlier one, and on from there."""
     applied, position = Applied(max_lines), 0
@@ -84,7 +84,7 @@ def test_reading_any_parts_again_gives_the_same_bytes(
 
 
 @given(EVENTS, MAX_LINES, st.data())
-def test_an_event_that_is_sent_again_changes_nothing(events: list[Event], max_lines: int, data: st.DataObject) -> None:
+def test_an_event_that_is_sent_again_changes_nothing(events: list[Deed], max_lines: int, data: st.DataObject) -> None:
     """Wherever it is sent again, as long as no erasure came between."""
     place = data.draw(st.integers(0, len(events)))
     since_erasure = [event for event in _after_last_erasure(events[:place]) if not isinstance(event, Erasure)]
@@ -95,15 +95,15 @@ def test_an_event_that_is_sent_again_changes_nothing(events: list[Event], max_li
 
 @given(EVENTS, EVENTS, MAX_LINES)
 def test_what_comes_after_an_erasure_knows_nothing_of_what_came_before(
-    before: list[Event], after: list[Event], max_lines: int
+    before: list[Deed], after: list[Deed], max_lines: int
 ) -> None:
     erased = [*before, Erasure("x", USER, START), *after]
     anew = Applied(max_lines).read([*([Erasure("x", USER, START)] * (len(before) + 1)), *after])
     assert Applied(max_lines).read(erased).state == anew.state
 
 
-def _after_last_erasure(events: list[Event]) -> list[Event]:
-    newest_first: list[Event] = []
+def _after_last_erasure(events: list[Deed]) -> list[Deed]:
+    newest_first: list[Deed] = []
     for event in reversed(events):
         if isinstance(event, Erasure):
             break

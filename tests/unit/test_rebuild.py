@@ -30,7 +30,7 @@ events = st.one_of(
 )
 
 
-def log_of(happened: list[messages.Event]) -> tuple[dict[bytes, LogRecord], dict[bytes, bytes]]:
+def log_of(happened: list[messages.Deed]) -> tuple[dict[bytes, LogRecord], dict[bytes, bytes]]:
     """What the rules say: the log that the events leave, and the histories at the end."""
     log: dict[bytes, LogRecord] = {}
     histories: dict[str, History] = {}
@@ -50,7 +50,7 @@ def log_of(happened: list[messages.Event]) -> tuple[dict[bytes, LogRecord], dict
 
 @given(st.lists(events, max_size=40), st.randoms(use_true_random=False))
 def test_the_log_in_any_order_gives_the_histories_byte_for_byte(
-    happened: list[messages.Event], chance: random.Random
+    happened: list[messages.Deed], chance: random.Random
 ) -> None:
     log, histories = log_of(happened)
     shuffled = list(log.items())

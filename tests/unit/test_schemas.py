@@ -24,7 +24,10 @@ from streams.contract.messages import (
     Purchase,
     RecommendationList,
     Recommended,
+    Refresh,
     Return,
+    ShadowOutcome,
+    WorkerState,
 )
 
 NOW = datetime(2011, 12, 9, 12, 50, tzinfo=UTC)
@@ -34,6 +37,7 @@ EXAMPLES: list[msgspec.Struct] = [
     Return("C581588", "12680", NOW, [Line("22613")], purchase_event_id="581587"),
     Return("C581588", "12680", NOW, [Line("22613")]),
     Erasure("e1", "12680", NOW),
+    Refresh("refresh-1", "12680", NOW),
     RecommendationList(
         "5c1",
         "12680",
@@ -47,7 +51,9 @@ EXAMPLES: list[msgspec.Struct] = [
         ["21485"],
     ),
     RecommendationList("5c1", "12680", Cause("return", "C581588"), NOW, NOW, "fallback", None, [], [], []),
+    RecommendationList("5c2", "12680", Cause("model", "r1"), NOW, NOW, "model", MODEL, [], [], [], active_at=NOW),
     Outcome("12680", "581587", NOW, "5c1", "model", MODEL, 2, [Hit("22138", 1)]),
+    Outcome("12680", "581587", NOW, "5c1", "model", MODEL, 2, [], ShadowOutcome(MODEL, [Hit("22138", 1)])),
     ErasureReceipt("e1", NOW, log_records=3, lists=1, histories=1),
     Item("22613", "PACK OF 20 SPACEBOY NAPKINS", "party", available=False),
     Item("22613"),
@@ -63,7 +69,9 @@ EXAMPLES: list[msgspec.Struct] = [
         {"hit_rate_at_5": 0.3},
         decision=Decision(NOW, released=False, reason="not better", figures={"hit_rate_at_5": 0.29}),
         challenger=Challenger(13, "canary", 0.1, NOW, "tried"),
+        before=[11, 10],
     ),
+    WorkerState("worker-1", NOW, 12, None, [0, 3]),
 ]
 
 
