@@ -2,6 +2,7 @@
 
 TrainerError
  ├── NotEnoughData       the log holds too few purchases to learn from
+ ├── GrainUnsupported    a model is asked for the next order or the next line, and answers only the other
  ├── UnreadableData      a file is not what its caller said, or cannot be understood
  ├── ExportMismatch      the exported model does not answer as the trained one does
  ├── DataFolderUnusable  the trainer's folder cannot be written, is damaged, or another run has it
@@ -15,6 +16,10 @@ class TrainerError(Exception):
 
 class NotEnoughData(TrainerError):
     """The log holds too few purchases to learn from."""
+
+
+class GrainUnsupported(TrainerError):
+    """A model is asked for the next order or the next line, and answers only the other."""
 
 
 class UnreadableData(TrainerError):

@@ -36,6 +36,8 @@ class Entry(NamedTuple):
     """None: it takes too long, and is left out."""
     is_seeded: bool = False
     """Whether chance plays a part, so that the constructor takes a `seed`."""
+    by_default: bool = True
+    """Whether it is asked when nobody chooses."""
 
 
 HURRIED = Schedule(steps=60)
@@ -112,6 +114,12 @@ ENTRIES: dict[str, Entry] = {
         quick=None,
         is_seeded=True,
     ),
+    **{
+        f"next-purchase-without-{part}": Entry(
+            "next_purchase_without:NextPurchaseWithout", {"part": part}, quick=None, is_seeded=True, by_default=False
+        )
+        for part in ("lstm", "repeat", "trends")
+    },
     "next-purchase": Entry("next_purchase:NextPurchase", quick={"epochs": 1, "width": 64}, is_seeded=True),
 }
 """In the order in which tables show them: rules first, the champion last."""
@@ -119,7 +127,11 @@ ENTRIES: dict[str, Entry] = {
 
 def names(effort: Effort) -> tuple[str, ...]:
     """The models that such a backtest asks when nobody chooses."""
-    return tuple(name for name, entry in ENTRIES.items() if effort is Effort.FULL or entry.quick is not None)
+    return tuple(
+        name
+        for name, entry in ENTRIES.items()
+        if entry.by_default and (effort is Effort.FULL or entry.quick is not None)
+    )
 
 
 def create(name: str, effort: Effort = Effort.FULL, seed: int = 0) -> Model:

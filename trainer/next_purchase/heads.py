@@ -19,15 +19,14 @@ class Explore(layers.Layer):  # type: ignore[misc] # Keras has no types
 
     def __init__(self, architecture: Architecture, bias: Float32s) -> None:
         super().__init__()
-        self.follows_trends = architecture.parts.trends
         self.taste = layers.Dense(architecture.embedding)
-        self.trends = layers.Dense(N_FACTS - 1)
+        self.trends = layers.Dense(N_FACTS - 1) if architecture.parts.trends else None
         self.bias = self.add_weight(name="bias", shape=bias.shape, initializer=starting_at(bias))
 
     def call(self, state: Tensor, vectors: Tensor, facts: Tensor) -> Tensor:
         """Logits [B, V] from states [B, H], item vectors [V, E] and facts [B or 1, V, N_FACTS]."""
         logits = ops.matmul(self.taste(state), ops.transpose(vectors)) + self.bias
-        if self.follows_trends:
+        if self.trends is not None:
             logits = logits + ops.matmul(facts[..., :-1], self.trends(state)[..., None])[..., 0]
         return logits
 

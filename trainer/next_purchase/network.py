@@ -47,26 +47,30 @@ class NextPurchaseModel(keras.Model):  # type: ignore[misc] # Keras has no types
         self.price = table(self, "price", tables.price)
         normal = keras.initializers.RandomNormal(stddev=0.1)
         self.items = layers.Embedding(architecture.vocabulary_size, architecture.embedding, normal, name="items")
-        self.own_items = OwnItemFeatures()
-        self.reader = OrderReader(architecture)
+        self.own_items = OwnItemFeatures() if architecture.parts.repeat else None
+        self.reader = OrderReader(architecture) if architecture.parts.lstm else None
         # The popularity of all time is where the logits start.
         all_time = tables.facts[:, ALL_TIME]
         self.explore = Explore(architecture, all_time - all_time.max())
-        self.repeat = Repeat(architecture)
+        self.repeat = Repeat(architecture) if architecture.parts.repeat else None
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
         """Logits of all items; those of padding and unknown are far below: [B, V]."""
         item = inputs["item_index"]
         vectors = self.items(item) * ops.cast(item >= FIRST_ITEM, "float32")[..., None]
-        state = self.reader(inputs, vectors, training=training)
-        if not self.architecture.parts.lstm:
-            state = ops.zeros_like(state)
+        state = self._state(inputs, vectors, training)
         logits = self.explore(state, self.items.embeddings, inputs[FACTS])
-        if self.architecture.parts.repeat:
+        if self.repeat is not None:
             own = self.own_items(inputs, ops.take(self.price, item, axis=0))
             logits = added(logits, item, self.repeat(state, vectors, own, inputs[LINE_FACTS], training=training))
         not_an_item = ops.cast(ops.arange(self.architecture.vocabulary_size) < FIRST_ITEM, "float32")
         return logits - FAR * not_an_item
+
+    def _state(self, inputs: dict[str, Tensor], vectors: Tensor, training: bool) -> Tensor:
+        """What the user is like: [B, H]; nothing where orders are not read."""
+        if self.reader is None:
+            return ops.zeros((ops.shape(vectors)[0], self.architecture.state))
+        return self.reader(inputs, vectors, training=training)
 
     def logits(self, inputs: dict[str, Tensor]) -> Tensor:
         """As `call`, with the facts of the end of the past: [B, V]."""
