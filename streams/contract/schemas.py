@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from streams.contract import messages
+from streams.contract import email_messages, messages
 
 FOLDER = Path(__file__).parent / "schemas"
 PUBLISHED = (
@@ -20,6 +20,8 @@ PUBLISHED = (
     messages.Item,
     messages.ModelVersion,
     messages.WorkerState,
+    email_messages.Customer,
+    email_messages.EmailEvent,
 )
 
 

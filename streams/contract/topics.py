@@ -67,6 +67,13 @@ WORKER_STATES = Topic(
     shares_partitions=False,
 )
 ITEMS = Topic("items", "item_id", _KEEP_NEWEST, shares_partitions=False)
+CUSTOMERS = Topic("customers", "user_id", _KEEP_NEWEST)
+EMAIL_EVENTS = Topic(
+    "email-events",
+    "user_id + event_id",
+    # Compacted as well, for the same reasons as outcomes.
+    _KEEP_NEWEST | {"cleanup.policy": "compact,delete", "retention.ms": str(180 * DAY_MS)},
+)
 DEAD_LETTERS = Topic("dead-letters", "source key", _keep_days(30) | _LARGE)
 ERASURE_RECEIPTS = Topic("erasure-receipts", "erasure's event_id", _keep_days(30))
 
@@ -78,6 +85,8 @@ TOPICS = (
     MODEL_VERSIONS,
     WORKER_STATES,
     ITEMS,
+    CUSTOMERS,
+    EMAIL_EVENTS,
     DEAD_LETTERS,
     ERASURE_RECEIPTS,
 )

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from streams.contract import messages, schemas
+from streams.contract.email_messages import Customer, EmailEvent
 from streams.contract.messages import (
     Cause,
     Challenger,
@@ -57,6 +58,11 @@ EXAMPLES: list[msgspec.Struct] = [
     ErasureReceipt("e1", NOW, log_records=3, lists=1, histories=1),
     Item("22613", "PACK OF 20 SPACEBOY NAPKINS", "party", available=False),
     Item("22613"),
+    Customer("12680", "ada@home.example", "Europe/London"),
+    Customer("12680", unsubscribed=True),
+    EmailEvent("a1", "12680", "d1", "sent", NOW, ["22138"]),
+    EmailEvent("a2", "12680", "d1", "purchased", NOW, ["22138"], value=12.6),
+    EmailEvent("a3", "12680", "d1", "given-up", NOW, ["22138"], reason="too late", is_unknown=True),
     ModelVersion("next-purchase", 12, NOW, "released", NOW, NOW, 18_949, {"hit_rate_at_5": 0.3}),
     ModelVersion(
         "next-purchase",

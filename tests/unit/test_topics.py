@@ -8,7 +8,7 @@ from streams.contract.topics import TOPICS, Topic, TopicLayout
 
 def test_topics_that_hold_state_keep_the_newest_of_each_key() -> None:
     compacted = {topic.name for topic in TOPICS if topic.config["cleanup.policy"] == "compact"}
-    assert compacted == {"purchase-log", "recommendations", "model-versions", "items"}
+    assert compacted == {"purchase-log", "recommendations", "model-versions", "items", "customers"}
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: str(topic.name))

@@ -1,0 +1,63 @@
+"""What happened to emails, onto the topics: published from the state, and kept there until the broker has it."""
+
+import logging
+
+from streams.clients.delivery import Delivery, RecordSender
+from streams.contract import topics
+from streams.contract.connection import KafkaConnection
+from streams.contract.errors import ContractError, Undelivered
+from streams.emails.state import State, Untold
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 1_000
+TIMEOUT_S = 30.0
+
+
+class Teller:
+    """Publishes what the state has to tell. What is published again after a crash has the same key and value."""
+
+    def __init__(self, connection: KafkaConnection, state: State) -> None:
+        """Raises BrokerUnavailable or TopicMismatch where there is nothing to publish to."""
+        self._state = state
+        self._on_the_way: dict[Untold, Delivery] = {}
+        self._senders = {
+            topic.name: RecordSender(connection, topic.name, TIMEOUT_S, TIMEOUT_S)
+            for topic in (topics.EMAIL_EVENTS, topics.CUSTOMERS)
+        }
+
+    def tell(self) -> bool:
+        """Send what is to be told, and note what has arrived; whether there was anything. Waits for nothing."""
+        arrived = [record for record, delivery in self._on_the_way.items() if delivery.done()]
+        if arrived:
+            self._note(arrived)
+        new = [record for record in self._state.untold(AT_ONCE) if record not in self._on_the_way]
+        for record in new:
+            delivery = self._senders[record.topic.name].try_send("an email event", record.key, record.value)
+            if delivery is not None:
+                self._on_the_way[record] = delivery
+        return bool(arrived or new)
+
+    def is_idle(self) -> bool:
+        """Whether there is nothing to tell that the broker does not have."""
+        return not self._on_the_way and not self._state.untold(1)
+
+    def close(self) -> None:
+        """What has not arrived stays in the state, and is sent again by the next start."""
+        for sender in self._senders.values():
+            try:
+                sender.close(TIMEOUT_S)
+            except Undelivered as error:
+                log.warning("%s", error)
+        self._note([record for record, delivery in self._on_the_way.items() if delivery.done()])
+
+    def _note(self, records: list[Untold]) -> None:
+        step = self._state.step()
+        for record in records:
+            delivery = self._on_the_way.pop(record)
+            try:
+                delivery.result()
+                step.told(record)
+            except ContractError as error:
+                log.warning("%s; it is sent again", error)
+        step.write()
