@@ -25,11 +25,16 @@ def run_until_stopped(server: LocalServer) -> None:
 
     StackError if the server ends by itself.
     """
-    signal.signal(signal.SIGTERM, _leave)
+    end_on_sigterm()
     while server.process.is_running:
         time.sleep(0.2)
     process = server.process
     raise StackError(f"{process.name} ended with exit code {process.exit_code}; its log is {process.log}")
+
+
+def end_on_sigterm() -> None:
+    """From now on SIGTERM ends this process in good order, with exit code 0."""
+    signal.signal(signal.SIGTERM, _leave)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -9,10 +9,10 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 from msgspec.inspect import BoolType, FloatType, IntType, LiteralType, StrType, Type, type_info
 from msgspec.structs import FieldInfo, fields
 
@@ -21,8 +21,12 @@ from serving.triton import TritonSettings
 from streams.contract.connection import KafkaConnection
 from streams.contract.topics import TopicLayout
 from streams.gateway.settings import GatewaySettings
+from streams.emails.settings import EmailSettings
 from streams.worker.settings import WorkerSettings
+from trainer.guard.settings import GuardSettings
+from trainer.nightly.settings import NightlySettings
 from trainer.settings import TrainerSettings
+from trainer.swaps.settings import SwapSettings
 
 DEFAULT_FILE = Path("nextup.toml")
 PREFIX = "NEXTUP_"
@@ -37,6 +41,19 @@ class ModelSettings(Struct, frozen=True, forbid_unknown_fields=True):
     name: str = "next-purchase"
 
 
+class RefreshSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose lists are made anew when nobody has bought, and how fast."""
+
+    active_days: Annotated[float, Meta(gt=0)] = 30.0
+    """Customers who bought something in the newest so many days."""
+    stale_days: Annotated[float, Meta(gt=0)] = 1.0
+    """Lists that speak for a moment further back than this are made anew, whoever made them."""
+    rate: Annotated[float, Meta(gt=0)] = 200.0
+    """Most lists per second."""
+    at: str = "04:00"
+    """When `nextup refresh --daily` runs: hh:mm in nightly.timezone."""
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """One section for each part of the system; every process takes what concerns it."""
 
@@ -45,8 +62,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     triton: TritonSettings = field(default_factory=TritonSettings)
     models: ModelSettings = field(default_factory=ModelSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
+    emails: EmailSettings = field(default_factory=EmailSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
+    swap: SwapSettings = field(default_factory=SwapSettings)
+    guard: GuardSettings = field(default_factory=GuardSettings)
+    refresh: RefreshSettings = field(default_factory=RefreshSettings)
+    nightly: NightlySettings = field(default_factory=NightlySettings)
 
 
 class Setting(NamedTuple):
@@ -66,7 +88,7 @@ class Setting(NamedTuple):
 
     @property
     def is_secret(self) -> bool:
-        return "password" in self.info.name
+        return "password" in self.info.name or "secret" in self.info.name
 
 
 SETTINGS = {

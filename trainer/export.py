@@ -13,6 +13,10 @@ from serving.model_repository import Golden
 from trainer.errors import ExportMismatch
 from trainer.next_purchase.tensors import Tensor
 
+_NO_GRAPH = tuple(
+    getattr(onnxruntime.capi.onnxruntime_pybind11_state, name)
+    for name in ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented")
+)
 OPSET = 17
 """Known to every ONNX Runtime since 1.12."""
 
@@ -49,12 +53,26 @@ def export(model: Answering, golden_inputs: ModelInputs, k: int) -> Exported:
     return Exported(onnx, golden)
 
 
+class Graph:
+    """An exported graph, asked here on one core. ExportMismatch where it is none."""
+
+    def __init__(self, onnx: bytes) -> None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = 1
+        try:
+            self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        except _NO_GRAPH as error:
+            raise ExportMismatch(f"not a graph that can be asked: {error}") from None
+
+    def answers(self, inputs: ModelInputs) -> Candidates:
+        """What it answers to these rows."""
+        return Candidates(*(np.asarray(answer) for answer in self._session.run(list(OUTPUT_TYPES), inputs)))
+
+
 def run_onnx(onnx: bytes, inputs: ModelInputs) -> Candidates:
     """What a graph answers here."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-    return Candidates(*(np.asarray(answer) for answer in session.run(list(OUTPUT_TYPES), inputs)))
+    return Graph(onnx).answers(inputs)
 
 
 def check(onnx: bytes, golden: Golden) -> None:

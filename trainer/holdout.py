@@ -30,10 +30,17 @@ class Split(NamedTuple):
     """The moment, unix time."""
 
 
-def split_by_time(purchases: Purchases, holdout_days: float) -> Split:
-    """Hold out the newest days; of a short log, at most its newest quarter."""
+def split_by_time(purchases: Purchases, holdout_days: float, learnt_to: int | None = None) -> Split:
+    """Hold out the newest days; of a short log, at most its newest quarter.
+
+    `learnt_to` is the newest moment (unix time) that another version has seen. Held out is then at most the newest
+    half of what came after it: orders that neither has seen, while what is learnt from is newer than what the other
+    one learnt from, as it will be once it is released.
+    """
     first, last = int(purchases.at[0]), int(purchases.at[-1])
     at = int(last - min(holdout_days * DAY_S, (last - first) / 4))
+    if learnt_to is not None:
+        at = max(at, learnt_to + max(1, (last - learnt_to) // 2))
     position = purchases.position(at)
     examples = order_examples(purchases)
     return Split(purchases.before(position), examples.rows(examples.moments.before >= position), at)

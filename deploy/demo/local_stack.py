@@ -120,7 +120,7 @@ def settings_for(folder: Path, models: Path, bootstrap_servers: str, triton: str
         models=ModelSettings(repository=str(models)),
         worker=WorkerSettings(datadir=str(folder / "worker"), instance_id="demo", health_address="127.0.0.1:0"),
         # A night has time to find out how often to learn from each order; whoever watches a demo has not.
-        trainer=TrainerSettings(most_epochs=TrainerSettings().epochs),
+        trainer=TrainerSettings(most_epochs=TrainerSettings().epochs, datadir=str(folder / "trainer"), tuned=""),
     )
 
 
@@ -133,4 +133,5 @@ def _toml(settings: Settings) -> str:
         f'[worker]\ndatadir = "{settings.worker.datadir}"\ninstance_id = "{settings.worker.instance_id}"\n'
         f'health_address = "{settings.worker.health_address}"\n\n'
         f"[trainer]\nmost_epochs = {settings.trainer.most_epochs}\n"
+        f'datadir = "{settings.trainer.datadir}"\ntuned = "{settings.trainer.tuned}"\n'
     )

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,18 +18,19 @@ from serving.triton_control import TritonControl, connected
 from streams.contract import messages
 from streams.contract.connection import KafkaConnection
 from streams.contract.errors import TopicMismatch
-from streams.contract.messages import Event
+from streams.contract.messages import Event, ModelVersion
 from tests import small_model
 from tests.unit.test_trainer_history import at, bought, returned
-from trainer import train
 from trainer.announcement import announce, announced
 from trainer.errors import NotEnoughData, ReleaseRefused
-from trainer.progress import Silent
+from trainer.nightly.run import Outcome, Systems, run
+from trainer.nightly.settings import NightlySettings
+from trainer.progress import Progress, Silent
 from trainer.purchase_history import read
 from trainer.release import Release, release
 from trainer.settings import TrainerSettings
 
-SETTINGS = TrainerSettings(epochs=1, min_events=10)
+SETTINGS = TrainerSettings(epochs=1, most_epochs=1, min_events=10)
 
 
 class Steps(Silent):
@@ -54,6 +57,30 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def repository(triton: TritonServer) -> ModelRepository:
     return ModelRepository(triton.model_repository)
+
+
+class Trainer:
+    """Learns from the log that a test has written, with all that it needs but the purchases."""
+
+    def __init__(self, systems: Systems, learning: TrainerSettings) -> None:
+        self.systems, self.learning = systems, learning
+
+    def run(self, progress: Progress, **rule: Any) -> Outcome:
+        return run(self.systems, self.learning, NightlySettings(**rule), progress)
+
+    def release(self, progress: Progress) -> ModelVersion:
+        """Whatever is learnt."""
+        version = self.run(progress, rule="always").version
+        assert version is not None
+        return version
+
+
+@pytest.fixture
+def trainer(
+    kafka: KafkaConnection, settings: TritonSettings, repository: ModelRepository, name: str, tmp_path: Path
+) -> Trainer:
+    learning = msgspec.structs.replace(SETTINGS, datadir=str(tmp_path / "trainer"))
+    return Trainer(Systems(kafka, settings, repository, name), learning)
 
 
 @pytest.fixture
@@ -97,11 +124,11 @@ def candidate(repository: ModelRepository, name: str, shift: int, **changes: obj
 
 
 def test_a_training_ends_with_an_announced_version_that_answers(
-    kafka: KafkaConnection, settings: TritonSettings, repository: ModelRepository, control: TritonControl, name: str
+    kafka: KafkaConnection, trainer: Trainer, repository: ModelRepository, control: TritonControl, name: str
 ) -> None:
     write_log(kafka, *a_shop())
     steps = Steps()
-    version = train.run(kafka, SETTINGS, settings, repository.path, name, steps)
+    version = trainer.release(steps)
     assert (version.version, version.n_events) == (1, 150)
     assert version.trained_from == at(0)
     assert announced(kafka, name) == version
@@ -178,36 +205,36 @@ def test_a_number_that_workers_have_seen_does_not_come_back_when_the_repository_
     assert repository.pinned(name) == (42,)
 
 
-def test_a_log_with_too_few_events_says_how_many_are_needed(
-    kafka: KafkaConnection, settings: TritonSettings, repository: ModelRepository, name: str
-) -> None:
+def test_a_log_with_too_few_events_says_how_many_are_needed(kafka: KafkaConnection, trainer: Trainer) -> None:
     write_log(kafka, bought("1", 0, "a"), bought("2", 1, "b"))
     with pytest.raises(NotEnoughData, match=r"2 events; at least 10 .*trainer\.min_events"):
-        train.run(kafka, SETTINGS, settings, repository.path, name, Silent())
+        trainer.release(Silent())
 
 
-def test_a_log_without_returning_customers_is_not_enough(
-    kafka: KafkaConnection, settings: TritonSettings, repository: ModelRepository, name: str
-) -> None:
+def test_a_log_without_returning_customers_is_not_enough(kafka: KafkaConnection, trainer: Trainer) -> None:
     write_log(kafka, *(bought(str(n), n, "a", user=f"user {n}") for n in range(20)))
     with pytest.raises(NotEnoughData, match="returning customers"):
-        train.run(kafka, SETTINGS, settings, repository.path, name, Silent())
+        trainer.release(Silent())
 
 
 def test_a_training_without_triton_stops_before_it_begins(
-    kafka: KafkaConnection, repository: ModelRepository, name: str
+    trainer: Trainer,
 ) -> None:
+    trainer.systems = trainer.systems._replace(triton=TritonSettings("127.0.0.1:1"))
     steps = Steps()
     with pytest.raises(ModelUnavailable, match=r"127\.0\.0\.1:1 "):
-        train.run(kafka, SETTINGS, TritonSettings("127.0.0.1:1"), repository.path, name, steps)
+        trainer.release(steps)
     assert steps.names == ["looking for Triton"]
 
 
 def test_a_training_without_topics_says_how_to_make_them(
-    bare_kafka: KafkaConnection, settings: TritonSettings, repository: ModelRepository, name: str
+    bare_kafka: KafkaConnection, settings: TritonSettings, repository: ModelRepository, name: str, tmp_path: Path
 ) -> None:
+    without_topics = Trainer(
+        Systems(bare_kafka, settings, repository, name), TrainerSettings(datadir=str(tmp_path / "trainer"))
+    )
     with pytest.raises(TopicMismatch, match="nextup topics"):
-        train.run(bare_kafka, SETTINGS, settings, repository.path, name, Silent())
+        without_topics.release(Silent())
 
 
 def test_a_foreign_record_on_the_topic_is_no_announcement(

@@ -37,6 +37,7 @@ def system(kafka: KafkaConnection, tmp_path: Path) -> Iterator[System]:
         settings = {
             "NEXTUP_TRITON_URL": triton.grpc_address,
             "NEXTUP_MODELS_REPOSITORY": str(triton.model_repository),
+            "NEXTUP_TRAINER_DATADIR": str(tmp_path / "trainer"),
             "NEXTUP_TRAINER_EPOCHS": "1",
             "NEXTUP_TRAINER_MOST_EPOCHS": "1",
         }

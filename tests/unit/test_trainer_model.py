@@ -10,6 +10,7 @@ from serving.candidates import Candidates, difference
 from serving.features import FIRST_ITEM, INPUT_TYPES, SEQUENCE_LENGTH, ModelInputs
 from tests.unit.test_trainer_history import bought, history_of
 from trainer import faithfulness
+from trainer.candidate import golden_inputs
 from trainer.errors import ExportMismatch
 from trainer.export import Exported, check, export, run_onnx
 from trainer.holdout import Split, measure, split_by_time
@@ -19,7 +20,6 @@ from trainer.next_purchase.loss import OrderLoss
 from trainer.next_purchase.training import Learnt, learn
 from trainer.progress import Silent
 from trainer.settings import TrainerSettings
-from trainer.train import golden_inputs
 
 pytestmark = pytest.mark.xdist_group(__name__)  # what is fit for all tests is fit once
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from trainer.next_purchase.examples import Examples
+from trainer.settings import TrainerSettings
 
 FEWEST_ORDERS, MOST_ORDERS = 16, 128
 
@@ -39,11 +40,15 @@ class Architecture:
     parts: Parts = ALL_PARTS
 
 
-def fitting(examples: Examples, vocabulary_size: int, parts: Parts = ALL_PARTS) -> Architecture:
-    """Reads as many orders as nine of ten histories hold."""
+def fitting(
+    examples: Examples, vocabulary_size: int, settings: TrainerSettings, parts: Parts = ALL_PARTS
+) -> Architecture:
+    """Reads as many orders as nine of ten histories hold; the widths are those of the settings."""
     start, _, end = examples.moments.spans
     by_user = examples.moments.purchases.by_user.line
     order = examples.moments.purchases.user_order[by_user]
     n_orders = order[np.maximum(end - 1, 0)] - order[start] + 1
     most = int(np.clip(np.quantile(n_orders, 0.9), FEWEST_ORDERS, MOST_ORDERS))
-    return Architecture(vocabulary_size, most, parts=parts)
+    return Architecture(
+        vocabulary_size, most, settings.embedding, settings.state, settings.item_dropout, settings.state_dropout, parts
+    )

@@ -1,7 +1,7 @@
 """Train the model on a past; how long is found out on the newest part of it."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import keras
 import numpy as np
@@ -46,15 +46,11 @@ def learn(
     `epochs` is how often it learns from each; unless given, as often as helps on the newest examples.
     """
     examples = order_examples(past)
-    ledger = Ledger(past, past.vocabulary_size)
-    facts = ledger.facts()
-    architecture = fitting(examples, past.vocabulary_size, parts)
-    tables = Tables(facts.tables[-1], median_prices(past))
-    task = Task(architecture, tables, facts, settings)
+    task = Task.of(past, examples, settings, parts)
     if epochs is None:
         epochs = best_epochs(task, examples, progress)
     model, losses = task.fit(examples, epochs, progress)
-    return Learnt(model, facts, epochs, losses)
+    return Learnt(model, task.facts, epochs, losses)
 
 
 @dataclass(frozen=True)
@@ -65,6 +61,13 @@ class Task:
     tables: Tables
     facts: ItemFacts
     settings: TrainerSettings
+
+    @classmethod
+    def of(cls, past: Purchases, examples: Examples, settings: TrainerSettings, parts: Parts = ALL_PARTS) -> Self:
+        """To learn from all or some of a past's examples."""
+        facts = Ledger(past, past.vocabulary_size).facts()
+        architecture = fitting(examples, past.vocabulary_size, settings, parts)
+        return cls(architecture, Tables(facts.tables[-1], median_prices(past)), facts, settings)
 
     def fit(self, examples: Examples, epochs: int, progress: Progress) -> tuple[NextPurchaseModel, LossCurve]:
         """A new model that learns so many times from the examples."""

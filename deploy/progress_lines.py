@@ -1,0 +1,73 @@
+"""How a long run is shown: as bars where somebody looks, as lines where they end up in a log."""
+
+import contextlib
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
+
+from trainer import progress
+
+
+class Bars:
+    """One bar for each step, with how long it took and how it went."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._open: list[TaskID] = []
+
+    def started(self, step: str, total: int | None) -> None:
+        self._open.append(self._bars.add_task(step, total=total, note="", seconds=""))
+
+    def advanced(self, parts: int) -> None:
+        self._bars.advance(self._open[-1], parts)
+
+    def noted(self, text: str) -> None:
+        self._bars.update(self._open[-1], note=text)
+
+    def finished(self, seconds: float) -> None:
+        task = self._open.pop()
+        done = self._bars.tasks[task].completed or 1
+        self._bars.update(task, total=done, completed=done, seconds=f"{seconds:.1f} s")
+
+
+class Lines:
+    """A line when a step begins and one when it has ended, with the last that was noted on it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._open: list[tuple[str, str]] = []
+
+    def started(self, step: str, total: int | None) -> None:
+        self._open.append((step, ""))
+        self._tell(f"{step} ...")
+
+    def advanced(self, parts: int) -> None: ...
+
+    def noted(self, text: str) -> None:
+        step, _ = self._open[-1]
+        self._open[-1] = step, f"; {text}"
+
+    def finished(self, seconds: float) -> None:
+        step, note = self._open.pop()
+        self._tell(f"{step}: {seconds:.1f} s{note}")
+
+    def _tell(self, text: str) -> None:
+        self._console.print(text, soft_wrap=True, highlight=False, markup=False)
+
+
+@contextlib.contextmanager
+def shown_on(console: Console) -> Iterator[progress.Progress]:
+    """Bars on a terminal, else lines."""
+    if not console.is_terminal:
+        yield Lines(console)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[seconds]}", justify="right"),
+        TextColumn("{task.fields[note]}", style="dim", table_column=Column(no_wrap=False, ratio=1)),
+    )
+    with Progress(*columns, console=console) as bars:
+        yield Bars(bars)
