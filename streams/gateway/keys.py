@@ -45,7 +45,7 @@ def new_key(name: str, scopes: Iterable[Scope], now: datetime) -> tuple[str, Api
     key = f"{_BEGINNING}_{id_}_{secrets.token_urlsafe(32)}"
     kept = ApiKey(id_, name, sorted(set(scopes)), now, _hashed(key))
     try:
-        return key, msgspec.convert(msgspec.to_builtins(kept), ApiKey)
+        return key, msgspec.json.decode(msgspec.json.encode(kept), type=ApiKey)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise KeysUnreadable(f"the key cannot be kept: {error}") from None
 

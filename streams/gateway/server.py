@@ -54,7 +54,7 @@ def run(
     signal.signal(signal.SIGTERM, _leave)
     keys = KeyRing(Path(settings.keys_file))
     with (
-        listening(settings.address, has_keys=bool(keys)) as listener,
+        listening(settings.address, settings.send_timeout_s, has_keys=bool(keys)) as listener,
         opened(kafka, triton, settings, repository, model_name, history_lines, keys) as gateway,
     ):
         host, port = listener.getsockname()[:2]
@@ -103,8 +103,11 @@ def opened(
 
 
 @contextmanager
-def listening(address: str, *, has_keys: bool) -> Iterator[socket.socket]:
-    """A socket that listens on `host:port`. GatewayError where it cannot, or where anybody could come without a key."""
+def listening(address: str, send_timeout_s: float, *, has_keys: bool) -> Iterator[socket.socket]:
+    """A socket that listens on `host:port`. GatewayError where it cannot, or where anybody could come without a key.
+
+    A connection whose other end takes nothing of what it was sent for `send_timeout_s` is ended by the system.
+    """
     host, port = _parsed(address)
     if not has_keys and not _is_this_machine(host):
         raise GatewayError(
@@ -119,6 +122,8 @@ def listening(address: str, *, has_keys: bool) -> Iterator[socket.socket]:
             f"gateway.address {address} cannot be listened on: {error.strerror}; choose another (port 0 is a free one)"
         ) from None
     with closing(listener):
+        # Connections inherit it (tcp(7)). A server of its own accord would keep what is stuck for ever.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(send_timeout_s * 1000))
         yield listener
 
 

@@ -1,8 +1,8 @@
 """`GET /v1/recommendations/stream`: lists as they come, as server-sent events.
 
 A reader that comes back with the id of the last event it got (`Last-Event-ID`, as browsers do by themselves) gets
-what it has missed. One that does not read costs a bounded queue until it falls behind, and is then told to come
-back.
+what it has missed. One that reads too slowly costs a bounded queue until it falls behind, and is then told to come
+back; with one that takes nothing at all the system ends the connection (`server.listening`).
 """
 
 from collections.abc import AsyncIterator
@@ -16,6 +16,7 @@ from sse_starlette import EventSourceResponse
 from streams.gateway import openapi, positions, server_sent
 from streams.gateway.access import may
 from streams.gateway.broadcast import FellBehind, Listening
+from streams.gateway.metrics import Metrics
 from streams.gateway.positions import Position
 from streams.gateway.problems import Problem, unavailable
 from streams.gateway.replay import replayed
@@ -44,12 +45,7 @@ async def stream(
     since = _since(last_event_id)
     if len(gateway.broadcast) >= gateway.settings.max_streams:
         raise unavailable("too-many-streams", f"{gateway.settings.max_streams:,} streams are open already", 10)
-    return EventSourceResponse(
-        events(gateway, since, user_id),
-        ping=gateway.settings.heartbeat_s,
-        send_timeout=gateway.settings.send_timeout_s,
-        sep="\n",
-    )
+    return EventSourceResponse(events(gateway, since, user_id), ping=gateway.settings.heartbeat_s, sep="\n")
 
 
 async def events(gateway: Gateway, since: Position | None, user_id: str | None) -> AsyncIterator[bytes]:
@@ -60,16 +56,17 @@ async def events(gateway: Gateway, since: Position | None, user_id: str | None) 
         else:
             async for missed in replayed(gateway.kafka, since, listener.position, user_id):
                 yield missed
-        async for arrived in _as_they_come(gateway, listener):
+        async for arrived in as_they_come(listener, gateway.metrics):
             yield arrived
 
 
-async def _as_they_come(gateway: Gateway, listener: Listening) -> AsyncIterator[bytes]:
+async def as_they_come(listener: Listening, metrics: Metrics) -> AsyncIterator[bytes]:
+    """What a listener hears, until it falls behind."""
     try:
         while True:
             yield b"".join(arrival.server_sent for arrival in await listener.next(AT_ONCE))
     except FellBehind:
-        gateway.metrics.stream_fell_behind()
+        metrics.stream_fell_behind()
         yield server_sent.fell_behind()
 
 
