@@ -6,16 +6,21 @@ from rich.table import Table
 
 from deploy.command_line import out, pass_settings
 from deploy.settings import Settings
+from streams.contract import asyncapi
 from streams.contract.topics import DAY_MS, TOPICS, Topic, ensure
 
 
 @click.command()
+@click.option("--asyncapi", "as_document", is_flag=True, help="Print them as an AsyncAPI document and do nothing else.")
 @pass_settings
-def topics(settings: Settings) -> None:
+def topics(settings: Settings, as_document: bool) -> None:
     """Create the topics that are missing and check the others.
 
     A topic that differs from what is wanted is an error that says what to do; nothing is changed then.
     """
+    if as_document:
+        click.echo(asyncapi.render(asyncapi.generate(settings.kafka, settings.topics)), nl=False)
+        return
     created = ensure(settings.kafka, settings.topics)
     out.print(_table(settings, created))
 

@@ -1,0 +1,5 @@
+#!/bin/sh
+# Prints the newest list of each customer, then lists as they come: subscribe.sh [broker] [group]
+set -eu
+exec kafka-console-consumer.sh --bootstrap-server "${1:-127.0.0.1:9092}" --group "${2:-shop-$$}" \
+    --topic recommendations --from-beginning --formatter-property print.key=true
