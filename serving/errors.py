@@ -1,6 +1,7 @@
 """What can go wrong when a model version is read or asked.
 
 ServingError
+ ├── RepositoryBusy        somebody else is changing which versions serve
  ├── VersionNotFound       the repository has no such version, or it is incomplete
  │    └── FeatureMismatch  the version was trained on other features than this code computes
  └── ModelUnavailable      Triton did not answer in time, or not as it should; say why
@@ -9,6 +10,10 @@ ServingError
 
 class ServingError(Exception):
     """Base of all errors that this package raises on purpose."""
+
+
+class RepositoryBusy(ServingError):
+    """Somebody else is changing which versions of a model serve."""
 
 
 class VersionNotFound(ServingError):

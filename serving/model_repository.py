@@ -12,11 +12,13 @@ A version is written beside (`<version>.tmp`, which Triton ignores) and renamed 
 place is never changed.
 """
 
+import contextlib
+import fcntl
 import io
 import shutil
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -27,7 +29,7 @@ from msgspec import Struct
 
 from serving import durable_files, features, model_config
 from serving.candidates import Candidates
-from serving.errors import FeatureMismatch, VersionNotFound
+from serving.errors import FeatureMismatch, RepositoryBusy, VersionNotFound
 from serving.features import INPUT_TYPES, ModelInputs
 from serving.vocabulary import Vocabulary
 
@@ -164,6 +166,28 @@ class ModelRepository:
             path = self.path / name / file
             path.parent.mkdir(parents=True, exist_ok=True)
             durable_files.replace(path, model_config.render(file, name, versions).encode())
+
+    def remove(self, name: str, version: int) -> None:
+        """Delete a version that nobody needs; one that is cut short leaves nothing that looks like a version."""
+        place = self._folder(name, version)
+        leaving = place.with_name(f"{version}.removed")
+        place.rename(leaving)
+        shutil.rmtree(leaving)
+
+    @contextlib.contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """While which versions serve is being changed, by one process at a time, on whichever machine that shares
+        the folder; RepositoryBusy where another one does so. A process that dies lets go."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        # Not in the model's own folder, where Triton would take it for a change of the model.
+        with (self.path / f".{name}.lock").open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RepositoryBusy(
+                    f"somebody else is changing which version of {name} answers; wait until that is done"
+                ) from None
+            yield
 
     def pinned(self, name: str) -> tuple[int, ...]:
         """The versions that are to be loaded; none where the model was never pinned."""

@@ -12,6 +12,7 @@ from streams.contract.errors import BrokerUnavailable
 from streams.contract.messages import Decision, ModelVersion
 from streams.contract.reading import read_to_end
 from streams.contract.topics import MODEL_VERSIONS
+from trainer.swaps.records import successor
 
 DELIVERY_TIMEOUT_S = 30.0
 
@@ -37,17 +38,7 @@ def announce(
     Raises BrokerUnavailable where it has not: then the workers may switch or not, and the announcement
     may be repeated.
     """
-    version = ModelVersion(
-        name=metadata.name,
-        version=metadata.version,
-        since=datetime.now(UTC),
-        reason=reason,
-        trained_from=metadata.trained_from,
-        trained_to=metadata.trained_to,
-        n_events=metadata.n_events,
-        metrics=metadata.metrics,
-        decision=decision,
-    )
+    version = successor(metadata, None, datetime.now(UTC), reason, decision)
     send(connection, version)
     return version
 

@@ -217,7 +217,8 @@ class ModelVersion(Struct, frozen=True, omit_defaults=True):
     """The version of a model that serves: since when, why, what it learnt from and how good it was.
 
     `decision` is the newest one about this model, be it about this version or about one that was not released.
-    `before` are the versions that served before, the newest first: where a rollback leads.
+    `before` are the versions that served before, the newest first: where a rollback leads. After a rollback
+    `instead_of` is the version that was taken back.
     """
 
     name: Id
@@ -231,6 +232,7 @@ class ModelVersion(Struct, frozen=True, omit_defaults=True):
     decision: Decision | None = None
     challenger: Challenger | None = None
     before: list[Annotated[int, Meta(ge=1)]] = []
+    instead_of: Annotated[int, Meta(ge=1)] | None = None
 
 
 class WorkerState(Struct, frozen=True):

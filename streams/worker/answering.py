@@ -6,7 +6,6 @@ version's stands.
 """
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
@@ -20,6 +19,7 @@ from serving.fallback import RecentPopularity
 from serving.features import FIRST_ITEM
 from serving.suggestion import Suggestion
 from serving.triton import TritonClient
+from streams.contract.canary import in_canary
 from streams.contract.messages import ModelRef
 from streams.histories import questions
 from streams.histories.history import History
@@ -146,13 +146,6 @@ def tried_on(trial: Trial, asked: Sequence[Question]) -> list[int]:
         return list(range(len(asked)))
     version = trial.model.ref.version
     return [row for row, question in enumerate(asked) if in_canary(question.user_id, version, trial.share)]
-
-
-def in_canary(user_id: str, version: int, share: float) -> bool:
-    """Whether a user is among those whom a challenger answers: always the same ones for a version, others for
-    the next, and with a larger share only more of them."""
-    digest = hashlib.blake2b(f"{version}:{user_id}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") < share * 2**64
 
 
 def _check_items(candidates: Candidates, model: ServingModel) -> None:

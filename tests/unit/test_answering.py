@@ -3,9 +3,10 @@
 import pytest
 
 from serving.vocabulary import Vocabulary
+from streams.contract.canary import in_canary
 from streams.contract.messages import ModelRef
 from streams.histories.history import History
-from streams.worker.answering import Question, in_canary, tried_on
+from streams.worker.answering import Question, tried_on
 from streams.worker.model_switch import ServingModel, Trial
 
 USERS = [f"user {number}" for number in range(10_000)]

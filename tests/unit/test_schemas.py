@@ -76,6 +76,7 @@ EXAMPLES: list[msgspec.Struct] = [
         decision=Decision(NOW, released=False, reason="not better", figures={"hit_rate_at_5": 0.29}),
         challenger=Challenger(13, "canary", 0.1, NOW, "tried"),
         before=[11, 10],
+        instead_of=14,
     ),
     WorkerState("worker-1", NOW, 12, None, [0, 3]),
 ]

@@ -1,0 +1,54 @@
+"""Which versions the running workers ask, as they say themselves on `worker-states`."""
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from confluent_kafka import Message
+
+from streams.contract import messages
+from streams.contract.connection import KafkaConnection
+from streams.contract.messages import ModelVersion, WorkerState
+from streams.contract.reading import read_to_end
+from streams.contract.topics import WORKER_STATES
+
+SILENT = timedelta(seconds=30)
+"""A worker says every ten seconds that it is there; one that has not for so long is gone."""
+POLL_S = 0.25
+TAIL = 5_000
+"""Newest records that are looked at: those of the last `SILENT` are among them with a thousand workers."""
+
+
+def live_workers(connection: KafkaConnection) -> list[WorkerState]:
+    """The workers that are there now."""
+    topic = connection.topic_prefix + WORKER_STATES.name
+    return live_among(read_to_end(connection, topic, tail=TAIL), datetime.now(UTC))
+
+
+def live_among(records: Iterable[Message], now: datetime) -> list[WorkerState]:
+    """The newest state of each worker, if it is not too old; what is no state is passed over."""
+    newest: dict[str, WorkerState] = {}
+    for record in records:
+        try:
+            state = messages.worker_state.decode(record.value() or b"")
+        except msgspec.MsgspecError:
+            continue
+        newest[state.worker] = state
+    return [state for state in newest.values() if now - state.at <= SILENT]
+
+
+def follows(state: WorkerState, announced: ModelVersion) -> bool:
+    """Whether a worker asks what was announced."""
+    challenger = announced.challenger.version if announced.challenger else None
+    return (state.version, state.challenger) == (announced.version, challenger)
+
+
+def await_all(connection: KafkaConnection, announced: ModelVersion, within_s: float) -> list[WorkerState]:
+    """The workers that do not ask what was announced once all do, or once the time is over: none, one hopes."""
+    deadline = time.monotonic() + within_s
+    while True:
+        late = [state for state in live_workers(connection) if not follows(state, announced)]
+        if not late or time.monotonic() >= deadline:
+            return late
+        time.sleep(POLL_S)
