@@ -45,4 +45,4 @@ lock: setup ## write the locks anew; UPGRADE=1 takes the newest versions
 	@$(BIN)/python -m deploy.setup.lock $(if $(UPGRADE),--upgrade)
 
 clean: ## remove what setup and running have made: environments, jars, all run-time data
-	rm -rf .venv .venv-triton .jars .nextup .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-triton .jars .npm .nextup .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

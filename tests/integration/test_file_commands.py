@@ -95,3 +95,22 @@ def test_lists_are_printed_with_titles_or_as_json(kafka: KafkaConnection, tmp_pa
     options = ("subscribe", "--from", "beginning", "--user", "u1", "--count", "1")
     assert "u1 after purchase e1, by fallback:  1 Lamp [red] 2 b" in nextup(kafka, *options).output
     assert json.loads(nextup(kafka, *options, "--json").output) == json.loads(messages.encode(wanted))
+
+
+def test_lists_are_replayed_from_a_time_and_repeats_left_out_on_request(kafka: KafkaConnection) -> None:
+    now = datetime(2011, 6, 1, tzinfo=UTC)
+    bought = {"e1": "a", "e2": "a", "e3": "b"}.items()
+    worker = Worker(kafka)
+    for event_id, item_id in bought:
+        items = [Recommended(1, item_id, 0.5)]
+        cause = Cause("purchase", event_id)
+        worker.send(RecommendationList(event_id, "u1", cause, now, now, "fallback", None, items, [], []))
+    options = ("subscribe", "--from", "2011-06-01T00:00:00Z", "--changed", "--count", "2", "--json")
+    printed = nextup(kafka, *options).output.splitlines()
+    assert [json.loads(line)["cause"]["event_id"] for line in printed] == ["e1", "e3"]
+
+
+def test_a_start_that_is_no_time_is_told_in_a_line(kafka: KafkaConnection) -> None:
+    done = nextup(kafka, "subscribe", "--from", "yesterday")
+    assert done.exit_code == 2
+    assert "'yesterday' is not now, beginning or a time such as" in done.output

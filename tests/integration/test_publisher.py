@@ -230,3 +230,27 @@ async def test_a_full_queue_does_not_block_the_event_loop(own_broker: Broker) ->
     own_broker.process.send_signal(signal.SIGCONT)
     assert len(await waiting) == 50
     publisher.close()
+
+
+async def test_leaving_an_async_block_delivers_everything_and_does_not_block_the_event_loop(own_broker: Broker) -> None:
+    kafka = KafkaConnection(own_broker.bootstrap_servers)
+    loop = asyncio.get_running_loop()
+    async with await asyncio.to_thread(PurchasePublisher, kafka) as publisher:
+        await publisher.publish_async(a_purchase("0"))
+        own_broker.process.send_signal(signal.SIGSTOP)
+        # Were leaving the block to stop the event loop, the broker would never be woken.
+        loop.call_later(0.3, own_broker.process.send_signal, signal.SIGCONT)
+        for number in range(1, 50):
+            publisher.publish(a_purchase(str(number)))
+    assert len(published(kafka)) == 50
+
+
+async def test_leaving_an_async_block_names_what_was_lost(own_broker: Broker) -> None:
+    publisher = await asyncio.to_thread(
+        PurchasePublisher, KafkaConnection(own_broker.bootstrap_servers), delivery_timeout_s=2.0
+    )
+    own_broker.stop()
+    with pytest.raises(Undelivered) as caught:
+        async with publisher:
+            publisher.publish(a_purchase("lost"))
+    assert caught.value.event_ids == ("lost",)
