@@ -67,6 +67,23 @@ def test_of_a_short_log_at_most_the_newest_quarter_is_held_out() -> None:
     assert holdout.split_by_time(purchases, holdout_days=365).at == int(at(6).timestamp())
 
 
+def test_what_another_version_has_seen_is_not_held_out_and_the_newer_half_of_the_rest_is() -> None:
+    purchases = history_of(*(bought(str(day), float(day), "a") for day in range(101))).purchases
+
+    def split_at(learnt_to: float) -> int:
+        return holdout.split_by_time(purchases, holdout_days=20, learnt_to=int(at(learnt_to).timestamp())).at
+
+    assert split_at(30) == int(at(80).timestamp())
+    assert split_at(90) == int(at(95).timestamp())
+
+
+def test_nothing_is_held_out_where_the_other_version_has_seen_everything() -> None:
+    purchases = week_after_week()
+    split = holdout.split_by_time(purchases, holdout_days=12, learnt_to=int(purchases.at[-1]))
+    assert len(split.held_out) == 0
+    assert len(split.past) == len(purchases)
+
+
 def test_a_model_is_measured_beside_the_rules_and_observes_before_it_is_asked_again() -> None:
     split = holdout.split_by_time(week_after_week(), holdout_days=12)
     metrics = holdout.measure(PopularityRanker(holdout.popularity(split.past)), split)

@@ -11,9 +11,10 @@ to come. keras-tuner writes down every trial that has ended, so a search that wa
 
 import contextlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import keras_tuner
@@ -29,6 +30,8 @@ from trainer.tuning.tuned import Found
 
 VALIDATION_SHARE = 0.1
 LOSS = "validation_loss"
+Loss: TypeAlias = Callable[[Found, int], float]
+"""Of settings, after so many epochs."""
 
 
 def search(
@@ -49,9 +52,7 @@ def search(
     drawn = np.random.default_rng(settings.seed).permutation(len(examples))
     validated, learnt = np.sort(drawn[:n_validated]), np.sort(drawn[n_validated:])
     trials = Trials(Task.of(past, examples, settings), examples.rows(learnt), examples.rows(validated), progress)
-    tuner = _tuner(trials, settings.seed, folder, most_epochs, anew=anew)
-    tuner.search(verbose=0)
-    return _found(tuner.get_best_hyperparameters()[0])
+    return best(trials.loss, settings.seed, folder, most_epochs, anew=anew)
 
 
 def space() -> keras_tuner.HyperParameters:
@@ -88,25 +89,28 @@ class Trials:
         return loss
 
 
-class _Tuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tuner has no types
-    """Has the oracle's choices tried."""
-
-    def __init__(self, trials: Trials, **more: Any) -> None:
-        super().__init__(**more)
-        self._trials = trials
-
-    def run_trial(self, trial: Any) -> dict[str, float]:
-        tried = trial.hyperparameters
-        return {LOSS: self._trials.loss(_found(tried), tried.get("tuner/epochs"))}
-
-
-def _tuner(trials: Trials, seed: int, folder: Path, most_epochs: int, *, anew: bool) -> _Tuner:
+def best(loss: Loss, seed: int, folder: Path, most_epochs: int, *, anew: bool) -> Found:
+    """The settings with the smallest loss of all that were tried, those of an earlier search in the folder included."""
     oracle = keras_tuner.oracles.HyperbandOracle(
         keras_tuner.Objective(LOSS, "min"), max_epochs=most_epochs, seed=seed, hyperparameters=space()
     )
     # It prints that it goes on with what it finds.
     with contextlib.redirect_stdout(io.StringIO()):
-        return _Tuner(trials, oracle=oracle, directory=str(folder.parent), project_name=folder.name, overwrite=anew)
+        tuner = _Tuner(loss, oracle=oracle, directory=str(folder.parent), project_name=folder.name, overwrite=anew)
+    tuner.search(verbose=0)
+    return _found(tuner.get_best_hyperparameters()[0])
+
+
+class _Tuner(keras_tuner.Tuner):  # type: ignore[misc] # keras-tuner has no types
+    """Has the oracle's choices tried."""
+
+    def __init__(self, loss: Loss, **more: Any) -> None:
+        super().__init__(**more)
+        self._loss = loss
+
+    def run_trial(self, trial: Any, **_: Any) -> dict[str, float]:
+        tried = trial.hyperparameters
+        return {LOSS: self._loss(_found(tried), tried.get("tuner/epochs"))}
 
 
 def _found(tried: keras_tuner.HyperParameters) -> Found:
