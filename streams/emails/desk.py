@@ -56,7 +56,7 @@ class Desk:
         self._in_hand: set[str] = set()
 
     def due(self, room: int) -> list[Parcel]:
-        """Decide about customers who are due. At most `room` emails, each in hand until it is told what became of it."""
+        """Decide about customers who are due; at most `room` emails, each in hand until told what became of it."""
         now, step = self._now(), self._state.step()
         parcels: list[Parcel] = []
         for user_id in self._state.due(now, AT_ONCE + len(self._in_hand)) if room else ():

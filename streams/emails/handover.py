@@ -5,7 +5,7 @@ import logging
 import ssl
 from collections.abc import Callable
 
-from aiosmtplib import SMTP, SMTPException, SMTPResponse, SMTPResponseException, SMTPStatus
+from aiosmtplib import SMTP, SMTPException, SMTPRecipientRefused, SMTPResponseException, SMTPStatus
 
 from streams.emails.errors import HandoverFailed
 from streams.emails.message import Letter
@@ -61,24 +61,26 @@ class Connection:
                 raise HandoverFailed(f"the SMTP server lets nobody in: {error.code}") from None
             except (SMTPException, OSError, ValueError) as error:
                 smtp.close()
-                raise HandoverFailed(f"the SMTP server cannot be reached: {_reason(error)}") from None
+                # No recipient was named yet, so what the library says can be told.
+                raise HandoverFailed(f"the SMTP server cannot be reached: {' '.join(str(error).split())}") from None
             self._smtp = smtp
         return self._smtp
 
     async def _envelope(self, smtp: SMTP, letter: Letter) -> None:
         """All that comes before the content: nothing is decided yet."""
         try:
-            sender, recipient = f"FROM:<{letter.sender}>", f"TO:<{letter.recipient}>"
-            _expect(await smtp.execute_command(b"MAIL", sender.encode()), SMTPStatus.completed)
-            answer = await smtp.execute_command(b"RCPT", recipient.encode())
-            _expect(answer, SMTPStatus.completed, SMTPStatus.will_forward, is_about_letter=True)
-            _expect(await smtp.execute_command(b"DATA"), SMTPStatus.start_input)
-        except HandoverFailed:
+            await smtp.mail(letter.sender)
+            await smtp.rcpt(letter.recipient)
+            answer = await smtp.execute_command(b"DATA")
+        except SMTPResponseException as error:
             await self._reset(smtp)
-            raise
+            raise _refused(error.code, is_about_letter=isinstance(error, SMTPRecipientRefused)) from None
         except (SMTPException, OSError) as error:
             self.close()
             raise HandoverFailed(f"the connection was lost: {_reason(error)}") from None
+        if answer.code != SMTPStatus.start_input:
+            await self._reset(smtp)
+            raise _refused(answer.code, is_about_letter=False)
 
     async def _end(self, smtp: SMTP) -> None:
         """From the last line on nobody knows what the server has done until it answers."""
@@ -88,7 +90,8 @@ class Connection:
             self.close()
             reason = f"the connection was lost before the answer: {_reason(error)}"
             raise HandoverFailed(reason, is_unknown=True) from None
-        _expect(answer, SMTPStatus.completed, is_about_letter=True)
+        if answer.code != SMTPStatus.completed:
+            raise _refused(answer.code, is_about_letter=True)
 
     async def _reset(self, smtp: SMTP) -> None:
         """After a refusal the connection is good for the next letter, unless the server thinks otherwise."""
@@ -131,14 +134,12 @@ def _smtp(settings: EmailSettings) -> SMTP:
     )
 
 
-def _expect(answer: SMTPResponse, *codes: int, is_about_letter: bool = False) -> None:
+def _refused(code: int, *, is_about_letter: bool) -> HandoverFailed:
     """A code of 5xx about this letter is a refusal for good; one about the sender is mended by who runs the shop.
 
     The text of an answer may hold the address, so it is not kept.
     """
-    if answer.code not in codes:
-        is_final = is_about_letter and 500 <= answer.code < 600
-        raise HandoverFailed(f"the SMTP server said {answer.code}", is_final=is_final)
+    return HandoverFailed(f"the SMTP server said {code}", is_final=is_about_letter and 500 <= code < 600)
 
 
 def _reason(error: Exception) -> str:
