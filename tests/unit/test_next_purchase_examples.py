@@ -7,8 +7,7 @@ from tests.shops import favourites, without_times
 from tests.unit.test_trainer_history import at, bought, history_of
 from trainer.next_purchase.batches import Batches, training_inputs
 from trainer.next_purchase.examples import MAX_TARGETS, Examples, inputs_of, order_examples, visible_lines
-from trainer.next_purchase.facts import Ledger
-from trainer.next_purchase.network import LINE_FACTS
+from trainer.next_purchase.facts import LINE_FACTS, Ledger
 from trainer.purchases import Purchases
 
 

@@ -8,8 +8,7 @@ from numpy.typing import DTypeLike
 
 from serving.features import INPUT_TYPES, PADDING, SEQUENCE_LENGTH, Float32s, Int32s, Int64s, LineColumns, ModelInputs
 from trainer.next_purchase.examples import Examples, inputs_of, visible_lines
-from trainer.next_purchase.facts import ItemFacts
-from trainer.next_purchase.network import FACTS, LINE_FACTS
+from trainer.next_purchase.facts import FACTS, LINE_FACTS, ItemFacts
 from trainer.purchases import Moments
 from trainer.training import n_batches
 

@@ -18,6 +18,8 @@ ALL_TIME = len(WINDOWS_DAYS) - 1
 """Where the item's share of all lines stands."""
 N_FACTS = len(WINDOWS_DAYS) + 1
 """An item's share of the lines in each window, and how often who had it bought it again."""
+FACTS, LINE_FACTS = "item_facts", "line_facts"
+"""Beside INPUT_TYPES, in training: the facts of all items [B, V, N_FACTS] and those of the lines [B, L, N_FACTS]."""
 MAX_VALUES = 64_000_000
 """Of all tables together: a quarter of a gigabyte."""
 MAX_TABLES = 400

@@ -6,8 +6,8 @@ from keras import layers, ops
 
 from serving.features import Float32s
 from trainer.next_purchase.architecture import Architecture
-from trainer.next_purchase.facts import N_FACTS
-from trainer.next_purchase.own_items import OwnItems
+from trainer.next_purchase.facts import LINE_FACTS, N_FACTS
+from trainer.next_purchase.own_items import OwnItemFeatures
 from trainer.next_purchase.tensors import Tensor, starting_at
 
 _NARROW = 16
@@ -36,6 +36,7 @@ class Repeat(layers.Layer):  # type: ignore[misc] # Keras has no types
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
+        self.own_items = OwnItemFeatures()
         self.match = layers.Dense(architecture.embedding)
         self.user = layers.Dense(_NARROW)
         self.item = layers.Dense(_NARROW)
@@ -44,12 +45,15 @@ class Repeat(layers.Layer):  # type: ignore[misc] # Keras has no types
             [layers.Dense(64, activation="silu"), layers.Dense(32, activation="silu"), layers.Dense(1)]
         )
 
-    def call(self, state: Tensor, vectors: Tensor, own: OwnItems, facts: Tensor, training: bool = False) -> Tensor:
-        """What each line adds to its item's logit: [B, L]; `vectors` and `facts` are those of the lines."""
+    def call(
+        self, inputs: dict[str, Tensor], state: Tensor, vectors: Tensor, price: Tensor, training: bool = False
+    ) -> Tensor:
+        """What each line adds to its item's logit: [B, L]; `vectors` and `price` are those of the lines' items."""
+        own = self.own_items(inputs, price)
         match = ops.sum(vectors * self.match(state)[:, None], axis=-1, keepdims=True)
         item = self.item_dropout(self.item(vectors), training=training)
         user = ops.broadcast_to(self.user(state)[:, None], ops.shape(item))
-        known = ops.concatenate([own.features, facts, match, item, user], axis=-1)
+        known = ops.concatenate([own.features, inputs[LINE_FACTS], match, item, user], axis=-1)
         return self.score(known)[..., 0] * own.is_newest
 
 

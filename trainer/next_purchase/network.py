@@ -16,16 +16,12 @@ from keras import layers, ops
 
 from serving.features import FIRST_ITEM, Float32s
 from trainer.next_purchase.architecture import Architecture
-from trainer.next_purchase.facts import ALL_TIME
+from trainer.next_purchase.facts import ALL_TIME, FACTS, LINE_FACTS
 from trainer.next_purchase.heads import Explore, Repeat, added
 from trainer.next_purchase.orders import OrderReader
-from trainer.next_purchase.own_items import OwnItemFeatures
 from trainer.next_purchase.reasons import closest_lines
 from trainer.next_purchase.safe_inputs import safe
 from trainer.next_purchase.tensors import FAR, Tensor, table
-
-FACTS, LINE_FACTS = "item_facts", "line_facts"
-"""Beside INPUT_TYPES, in training: the facts of all items [B, V, N_FACTS] and those of the lines [B, L, N_FACTS]."""
 
 
 class Tables(NamedTuple):
@@ -47,7 +43,6 @@ class NextPurchaseModel(keras.Model):  # type: ignore[misc] # Keras has no types
         self.price = table(self, "price", tables.price)
         normal = keras.initializers.RandomNormal(stddev=0.1)
         self.items = layers.Embedding(architecture.vocabulary_size, architecture.embedding, normal, name="items")
-        self.own_items = OwnItemFeatures() if architecture.parts.repeat else None
         self.reader = OrderReader(architecture) if architecture.parts.lstm else None
         # The popularity of all time is where the logits start.
         all_time = tables.facts[:, ALL_TIME]
@@ -61,8 +56,8 @@ class NextPurchaseModel(keras.Model):  # type: ignore[misc] # Keras has no types
         state = self._state(inputs, vectors, training)
         logits = self.explore(state, self.items.embeddings, inputs[FACTS])
         if self.repeat is not None:
-            own = self.own_items(inputs, ops.take(self.price, item, axis=0))
-            logits = added(logits, item, self.repeat(state, vectors, own, inputs[LINE_FACTS], training=training))
+            price = ops.take(self.price, item, axis=0)
+            logits = added(logits, item, self.repeat(inputs, state, vectors, price, training=training))
         not_an_item = ops.cast(ops.arange(self.architecture.vocabulary_size) < FIRST_ITEM, "float32")
         return logits - FAR * not_an_item
 
