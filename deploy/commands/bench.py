@@ -9,20 +9,23 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from deploy.bench.answers import BATCH, newest_version
+from deploy.bench.answers import measure as measure_answers
 from deploy.bench.candidates import CANDIDATES
 from deploy.bench.measure import OpenLoop, Throughput, open_loop, throughput
 from deploy.command_line import out
 from deploy.demo.local_stack import settings_for
 from deploy.demo.story import read_story
-from deploy.settings import Settings
+from deploy.settings import ModelSettings, Settings
 from deploy.stack.broker import Broker
-from deploy.stack.errors import StackError
 from deploy.stack.locations import RUN_TIME
 from deploy.stack.triton import TritonServer
 from serving.model_repository import ModelRepository
 from streams.contract.messages import Event
 
 RATES = (100.0, 300.0)
+ROUNDS = 30
+"""In which the version and the plain LSTM take turns to answer."""
 HISTORY = 5_000
 """Events that are processed before the open loop begins."""
 
@@ -34,28 +37,40 @@ HISTORY = 5_000
 @click.option(
     "--models", type=click.Path(path_type=Path), default=RUN_TIME / "demo" / "models", help="A trained repository."
 )
-def bench(backlog: int, runs: int, seconds: int, models: Path) -> None:
+@click.option(
+    "--answers",
+    is_flag=True,
+    help="Only how long the model takes to answer, beside a plain LSTM of its size; without broker and Triton.",
+)
+def bench(backlog: int, runs: int, seconds: int, models: Path, answers: bool) -> None:
     """Measure lists per second and latency on this machine; the last line is JSON.
 
     Real purchases (Online Retail, in order), a broker and a Triton of its own, each candidate in a fresh
     process on fresh topics. Compare within one run: machines differ, and so does their load.
     """
+    if answers:
+        _bench_answers(models)
+        return
     story = read_story()
     events = [*story.history, *story.replay]
     with tempfile.TemporaryDirectory(prefix="nextup-bench-") as temporary:
         folder = Path(temporary)
         with Broker(folder / "broker") as broker, TritonServer(models, folder / "triton") as triton:
             settings = settings_for(folder, models, broker.bootstrap_servers, triton.grpc_address)
-            _check_model(settings)
+            newest_version(ModelRepository(models), settings.models.name)
             rates = _throughputs(settings, events[:backlog], folder, runs)
             loops = _open_loops(settings, events, folder, runs, seconds)
     out.print(_throughput_table(rates), _latency_table(loops))
     click.echo(json.dumps(_summary(rates, loops, backlog)))
 
 
-def _check_model(settings: Settings) -> None:
-    if not ModelRepository(settings.models.repository).versions(settings.models.name):
-        raise StackError(f"{settings.models.repository} holds no model; train one first with: make demo PURCHASES=1")
+def _bench_answers(models: Path) -> None:
+    found = measure_answers(ModelRepository(models), ModelSettings().name, ROUNDS)
+    table = Table("model", f"ms for {BATCH} users", title="Answers")
+    table.add_row("newest version", f"{found.version_ms:.1f}")
+    table.add_row("plain LSTM of its size", f"{found.plain_ms:.1f}")
+    out.print(table, f"median of {ROUNDS} rounds, one thread; {found.ratio:.2f} times as long", highlight=False)
+    click.echo(json.dumps({"machine": platform.platform(), "batch": BATCH, **found._asdict()}))
 
 
 def _throughputs(settings: Settings, events: list[Event], folder: Path, runs: int) -> dict[str, list[Throughput]]:
