@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse
 from msgspec import Meta, Struct
 
 from streams.contract.messages import Cause, Id, ModelRef, Moment, RecommendationList
@@ -13,10 +13,8 @@ from streams.gateway.views import Views
 from streams.histories.history import History, Order
 
 
-class Json(Response):
+class Json(JSONResponse):
     """A value of this module as a response."""
-
-    media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
         return msgspec.json.encode(content)

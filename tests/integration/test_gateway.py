@@ -1,9 +1,13 @@
 """The gateway beside a real worker, a real broker and a real Triton: what is asked over HTTP is what the topics say."""
 
+import os
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -28,6 +32,8 @@ from trainer.announcement import announce
 
 MODEL = "gateway-model"
 START = datetime(2011, 12, 9, 12, 50, tzinfo=UTC)
+DOCUMENTED_USER, DOCUMENTED_ITEM = "12680", "22613"
+"""The examples in the OpenAPI document."""
 STRANGE = ["<script>alert(1)</script>", "🛒🧦", "مرحبا بالعالم", "a/b?c=d&e#f%2F", '"quoted", [too]', " ", "x" * 256]
 
 
@@ -42,7 +48,7 @@ def kafka(broker: Broker) -> KafkaConnection:
 def model(kafka: KafkaConnection, triton: TritonServer) -> None:
     """Version 1 of a model that answers with the items behind the newest one; item-7 is withdrawn."""
     repository = ModelRepository(triton.model_repository)
-    small_model.publish(repository, 1, name=MODEL)
+    small_model.publish(repository, 1, name=MODEL, item_ids=[*small_model.ITEM_IDS, DOCUMENTED_ITEM])
     repository.pin(MODEL, [1])
     with connected(TritonSettings(triton.grpc_address)) as control:
         control.load(MODEL, [1])
@@ -297,3 +303,27 @@ def test_requests_and_events_are_counted(gateway: RunningGateway) -> None:
     assert gateway.metric(accepted) == before + 1
     route = 'method="POST",route="/v1/purchases",status="202"'
     assert gateway.metric(f"nextup_gateway_requests_total{{{route}}}") > 0
+
+
+def test_it_does_what_its_own_description_says_whatever_it_is_asked(gateway: RunningGateway, tmp_path: Path) -> None:
+    """Schemathesis asks, in ways that the OpenAPI document allows and in ways that it forbids."""
+    buy(gateway, purchase(DOCUMENTED_USER, "item-1"))
+    settings = tmp_path / "schemathesis.toml"
+    # Lists that never come are not waited for.
+    settings.write_text("[parameters]\ntimeout_s = 0.01\n")
+    command = [
+        Path(sys.executable).with_name("schemathesis"),
+        *("--config-file", settings),
+        "run",
+        f"{gateway.url}/openapi.json",
+        *("--header", f"Authorization: {gateway.headers['Authorization']}"),
+        *("--seed", "1", "--generation-deterministic", "--max-examples", "15", "--no-color"),
+        *("--phases", "examples,coverage,fuzzing"),
+        # A stream has no end; the tests above read it.
+        *("--exclude-path", "/v1/recommendations/stream"),
+        # Times before 1970 or in the future have the right form, and are refused.
+        *("--exclude-checks", "positive_data_acceptance"),
+    ]
+    environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.integration.ndjson"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
