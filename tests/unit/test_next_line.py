@@ -13,7 +13,7 @@ from trainer.models.model import Grain
 from trainer.models.next_purchase import NextPurchase
 from trainer.next_purchase.examples import inputs_of, visible_lines
 from trainer.next_purchase.line_ranker import LineRanker
-from trainer.next_purchase.line_training import LineTraining
+from trainer.next_purchase.line_settings import LineTraining
 from trainer.numbering import MICROSECONDS, Ids, SourceLines, numbered
 from trainer.progress import Silent
 from trainer.purchases import Float32s, Moments, Purchases

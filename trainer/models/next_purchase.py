@@ -6,7 +6,7 @@ weights stay as the stream goes on (`order_ranker`); at line grain it learns on 
 
 from trainer.models.model import Grain, Ranker
 from trainer.next_purchase.line_fit import fit_lines
-from trainer.next_purchase.line_training import LineTraining
+from trainer.next_purchase.line_settings import LineTraining
 from trainer.next_purchase.order_ranker import NextPurchaseRanker
 from trainer.next_purchase.training import learn
 from trainer.progress import Progress

@@ -1,13 +1,14 @@
 """The model that is served: what it looks at, what it is made of, and how it learns, at two grains.
 
                          the next order          the next line
-    learnt from          examples, batches       open_orders, line_training
+    learnt from          examples, batches       open_orders, line_examples
     everybody's counts   facts                   facts, followers
     an LSTM reads        orders                  orders, line_reader
-    heads                heads, own_items        line_heads
+    heads                heads, own_items        line_heads, line_list
     put together         network (a sum)         line_network, mixture (one softmax over all sources)
-    taught               training, loss          line_fit, line_training
-    asked                trainer.models.next_purchase, line_ranker
+    taught               training, loss          line_fit, line_learner, line_settings
+    asked                order_ranker            line_ranker
 
+`grains` is the way to both.
 What both share is used by both: `architecture`, `facts`, `orders`, `reasons`, `runs`, `safe_inputs`, `tensors`.
 """

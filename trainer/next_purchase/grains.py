@@ -9,7 +9,7 @@ from trainer.models.model import Grain, Ranker
 from trainer.next_purchase.architecture import Architecture
 from trainer.next_purchase.examples import Examples
 from trainer.next_purchase.line_fit import fit_lines
-from trainer.next_purchase.line_training import LineTraining
+from trainer.next_purchase.line_settings import LineTraining
 from trainer.next_purchase.order_ranker import NextPurchaseRanker
 from trainer.next_purchase.runs import Run, run_of
 from trainer.next_purchase.tensors import Tensor

@@ -6,21 +6,13 @@ import numpy as np
 from trainer.models.model import LossCurve
 from trainer.next_purchase.architecture import Architecture
 from trainer.next_purchase.facts import Ledger
-from trainer.next_purchase.followers import follower_counts, followers_by_day
+from trainer.next_purchase.followers import follower_counts
+from trainer.next_purchase.line_examples import LineExamples, batches, line_examples
+from trainer.next_purchase.line_learner import Learner
 from trainer.next_purchase.line_network import NextLineModel, places
 from trainer.next_purchase.line_ranker import LineRanker, tables_after
-from trainer.next_purchase.line_training import (
-    Learner,
-    LineTraining,
-    OpenOrders,
-    TrendsByDay,
-    batches,
-    learning_rate,
-    n_epochs,
-    positions_per_batch,
-)
-from trainer.next_purchase.open_orders import windows
-from trainer.next_purchase.runs import Run, previous_items, run_of
+from trainer.next_purchase.line_settings import LineTraining, learning_rate, n_epochs, positions_per_batch
+from trainer.next_purchase.runs import previous_items, run_of
 from trainer.progress import Progress, timed_step
 from trainer.purchases import Purchases
 
@@ -30,23 +22,12 @@ def fit_lines(past: Purchases, settings: LineTraining, progress: Progress) -> Li
     keras.utils.set_random_seed(settings.seed)
     run, size = run_of(past), past.vocabulary_size
     with timed_step(progress, "open orders"):
-        examples = open_orders(past, run)
-        previous = previous_items(past, run, size)
-        counts = follower_counts(past, previous, size, Ledger(past, size).day)
+        examples = line_examples(past, run)
+        counts = follower_counts(past, previous_items(past, run, size), size, Ledger(past, size).day)
     tables = tables_after(past, counts, size)
     learner = Learner(NextLineModel(architecture(size, settings), tables, places(past.item_ids), run))
     losses = train(learner, examples, settings, progress)
     return LineRanker(learner, examples, counts, LossCurve(losses), settings)
-
-
-def open_orders(past: Purchases, run: Run) -> OpenOrders:
-    """All that a past has to teach."""
-    size = past.vocabulary_size
-    ledger = Ledger(past, size)
-    facts = ledger.facts()
-    trends = TrendsByDay(facts.made_at, facts.tables[..., :-1])
-    followers = followers_by_day(past, previous_items(past, run, size), size, ledger.day)
-    return OpenOrders(windows(past, run, 0, len(past)), trends, followers, size)
 
 
 def architecture(vocabulary_size: int, settings: LineTraining) -> Architecture:
@@ -61,12 +42,13 @@ def architecture(vocabulary_size: int, settings: LineTraining) -> Architecture:
     )
 
 
-def train(learner: Learner, examples: OpenOrders, settings: LineTraining, progress: Progress) -> tuple[float, ...]:
+def train(learner: Learner, examples: LineExamples, settings: LineTraining, progress: Progress) -> tuple[float, ...]:
     """Teach all examples; the mean loss of each epoch."""
     random = np.random.default_rng(settings.seed)
     length, positions = examples.windows.length, positions_per_batch(settings, examples.vocabulary_size)
-    epochs = n_epochs(len(batches(length, positions)), settings)
-    rate = learning_rate(epochs * len(batches(length, positions)), settings)
+    n_batches = len(batches(length, positions))
+    epochs = n_epochs(n_batches, settings)
+    rate = learning_rate(epochs * n_batches, settings)
     losses, step = [], 0
     for epoch in range(epochs):
         parts = batches(length, positions, random)

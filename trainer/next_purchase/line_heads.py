@@ -1,25 +1,22 @@
-"""What speaks for the next line: one head for each source of `trainer.next_purchase.mixture`."""
+"""What speaks for the next line: heads that are sources of `trainer.next_purchase.mixture`.
+
+One more, for orders that are typed off a list, is `trainer.next_purchase.line_list`.
+"""
 
 from typing import NamedTuple
 
 import keras
-import numpy as np
 import tensorflow
 from keras import layers, ops
 
-from serving.features import FIRST_ITEM, Float32s, Int32s
+from serving.features import FIRST_ITEM, Float32s
 from trainer.next_purchase.followers import N_FOLLOWERS, FollowerRows
-from trainer.next_purchase.mixture import Listing, Pointer
+from trainer.next_purchase.mixture import Pointer
 from trainer.next_purchase.orders import LIVELY
-from trainer.next_purchase.tensors import FAR, Tensor, log1p, starting_at, table
+from trainer.next_purchase.tensors import FAR, Tensor, log1p, starting_at
 
 KEY = 64
 """Width in which a state is compared with bought lines."""
-LISTED_SHARE, LISTED_STEPS = 0.75, 3
-"""An order may be a list where it holds so many steps at least, and so many of them lead down the item ids."""
-_LISTED_ITEMS = 3.5
-"""Learning starts with logits of about -3.5: a list holds one in 30 items."""
-_LEAST = 1e-9
 _RARE = -2.0
 """Where learning starts: the logit of one more line of what lies in the order already."""
 
@@ -97,58 +94,6 @@ class FollowLine(layers.Layer):  # type: ignore[misc] # Keras has no types
         return Pointer(match + by_share + trusted + self.by_rank + again - missing, followers.item)
 
 
-class ReadList(layers.Layer):  # type: ignore[misc] # Keras has no types
-    """Reads on down the item ids: each item that comes up is taken with a probability p, so the next one is y with
-    probability p_y times the product of (1 - p) over those passed on the way."""
-
-    def __init__(self, width: int, place: Int32s, n_trends: int) -> None:
-        super().__init__()
-        self.place = table(self, "place", place)
-        self.by_place = table(self, "by_place", np.argsort(place).astype(np.int32))
-        small = keras.initializers.RandomNormal(stddev=0.01)
-        self.taste = layers.Dense(width, kernel_initializer=small)
-        self.length, self.gate = layers.Dense(1), layers.Dense(1, kernel_initializer="zeros")
-        self.bias = self.add_weight(name="bias", shape=place.shape, initializer="zeros")
-        # Learning starts with logits that rise with the popularity of the two shortest windows.
-        start = starting_at(0.5 * (np.arange(n_trends) < 2))
-        self.trends = self.add_weight(name="trends", shape=(n_trends,), initializer=start)
-
-    def call(self, state: Tensor, items: Tensor, trends: Trends, newest: Tensor, steps: Tensor) -> Listing:
-        """`newest` [N] is where the newest line stands in the list; of `steps[:, 1]` steps between the lines of the
-        order `steps[:, 0]` led down the list. Only where most of them did the head speaks."""
-        may_be = (steps[:, 0] >= LISTED_SHARE * steps[:, 1]) & (steps[:, 1] >= LISTED_STEPS)
-        position = tensorflow.cast(tensorflow.where(may_be), "int32")[:, 0]
-        state, newest, steps = (ops.take(values, position, axis=0) for values in (state, newest, steps))
-        known = ops.concatenate([state * 0.1, steps[:, :1] / steps[:, 1:], log1p(steps[:, 1:])], axis=-1)
-        gate = self.gate(known)
-        taken = self._taken(state, items, Trends(trends.tables, ops.take(trends.number, position)))
-        below = ops.arange(ops.shape(items)[0])[None] > newest[:, None]
-        # log p = taken - softplus(taken) and log(1 - p) = -softplus(taken), whatever the size of the logit.
-        passed = ops.cumsum(ops.where(below, ops.softplus(taken), 0.0), axis=1)
-        logits = ops.where(below, taken - passed, -FAR) + gate
-        total = ops.log(ops.maximum(1.0 - ops.exp(-passed[:, -1]), _LEAST)) + gate[:, 0]
-        return Listing(position, logits, total)
-
-    def _taken(self, state: Tensor, items: Tensor, trends: Trends) -> Tensor:
-        """Logits of the items' probabilities to be taken, in the order of the list: [R, V]."""
-        popular = ops.matmul(trends.tables, self.trends[:, None])[..., 0] + self.bias
-        popular = ops.take(ops.take(popular, self.by_place, axis=1), trends.number, axis=0)
-        match = ops.matmul(self.taste(state), ops.transpose(ops.take(items, self.by_place, axis=0)))
-        return match + popular + self.length(state) - _LISTED_ITEMS
-
-    def steps(self, item: Tensor) -> tuple[Tensor, Tensor]:
-        """Of open lines [B, T], at every position: the place of the newest [B, T], and how many of the steps led
-        down the list, of how many [B, T, 2]."""
-        known = item >= FIRST_ITEM
-        place = ops.take(self.place, item)
-        step = ops.cast(known[:, 1:] & known[:, :-1], "float32")
-        down = ops.cast(place[:, 1:] >= place[:, :-1], "float32") * step
-        steps = ops.cumsum(ops.stack([down, step], axis=-1), axis=1)
-        nowhere = self.place.shape[0]
-        newest = ops.where(known, place, nowhere)
-        return _later(newest, 1, nowhere), _later(steps, 2, 0.0)
-
-
 def _age(closed: dict[str, Tensor]) -> Tensor:
     """How old each line is in days and orders, and its quantity: [B, L, 5]."""
     days, orders = log1p(closed["days_ago"]) / 3.0, ops.maximum(ops.cast(closed["orders_ago"], "float32"), 1.0)
@@ -160,8 +105,3 @@ def _line_before(vectors: Tensor, orders_ago: Tensor) -> Tensor:
     """The line before each in the same order, nothing where it opens its order: [B, L, E]."""
     same = ops.cast(orders_ago[:, 1:] == orders_ago[:, :-1], "float32")[..., None]
     return ops.concatenate([ops.zeros_like(vectors[:, :1]), vectors[:, :-1] * same], axis=1)
-
-
-def _later(values: Tensor, n: int, nothing: float) -> Tensor:
-    """From what is known of each line to what is known at each position: n columns of nothing come before."""
-    return ops.concatenate([ops.full_like(values[:, :1], nothing)] * n + [values], axis=1)

@@ -20,8 +20,9 @@ from keras import layers, ops
 from serving.features import FIRST_ITEM, PADDING, Float32s, Int32s
 from trainer.next_purchase.architecture import Architecture
 from trainer.next_purchase.followers import FollowerRows
-from trainer.next_purchase.line_heads import ExploreNext, FollowLine, ReadList, RepeatLine, Trends
+from trainer.next_purchase.line_heads import ExploreNext, FollowLine, RepeatLine, Trends
 from trainer.next_purchase.line_histories import split
+from trainer.next_purchase.line_list import ReadList
 from trainer.next_purchase.line_reader import LineReader
 from trainer.next_purchase.mixture import Sources, log_probabilities
 from trainer.next_purchase.open_orders import OpenInputs

@@ -10,18 +10,11 @@ from trainer.models.model import LossCurve
 from trainer.next_purchase.examples import visible_lines
 from trainer.next_purchase.facts import Ledger
 from trainer.next_purchase.followers import FollowerCounts, FollowersByDay
+from trainer.next_purchase.line_examples import LineExamples, TrendsByDay, batches
 from trainer.next_purchase.line_heads import Trends
+from trainer.next_purchase.line_learner import Learner, signature, tensors
 from trainer.next_purchase.line_network import Asked, LineTables, NextLineModel, Positions
-from trainer.next_purchase.line_training import (
-    Learner,
-    LineTraining,
-    OpenOrders,
-    TrendsByDay,
-    batches,
-    positions_per_batch,
-    signature,
-    tensors,
-)
+from trainer.next_purchase.line_settings import LineTraining, positions_per_batch
 from trainer.next_purchase.mixture import log_probabilities
 from trainer.next_purchase.open_orders import AskedWindows, asked_windows, windows
 from trainer.next_purchase.runs import known_items, previous_items
@@ -38,7 +31,7 @@ class LineRanker:
     """Scores are logarithms of probabilities."""
 
     def __init__(
-        self, learner: Learner, learnt: OpenOrders, counts: FollowerCounts, losses: LossCurve, settings: LineTraining
+        self, learner: Learner, learnt: LineExamples, counts: FollowerCounts, losses: LossCurve, settings: LineTraining
     ) -> None:
         """`counts` are of all that was learnt from."""
         self.loss_curve = losses
@@ -77,7 +70,7 @@ class LineRanker:
         trends = TrendsByDay(np.zeros(1, np.int64), self._tables.trends[None])
         # There is a row for each item, in the order of items.
         followers = FollowersByDay(self._tables.followers, previous)
-        self._learn(OpenOrders(new, trends, followers, self._size))
+        self._learn(LineExamples(new, trends, followers, self._size))
         self._counts.add(previous[start:], known_items(known.item[start:], self._size), known.at[start:])
         self._know(known)
 
@@ -85,13 +78,13 @@ class LineRanker:
         self._tables = tables_after(purchases, self._counts, self._size)
         self.model.know(self._tables)
 
-    def _learn(self, day: OpenOrders) -> None:
+    def _learn(self, day: LineExamples) -> None:
         replayed = self._replay.rows(self._random.integers(0, len(self._replay), _PASSES * len(day)))
         steps = [batch for part in (*[day] * _PASSES, replayed) for batch in self._learnt(part)]
         for number in self._random.permutation(len(steps)):
             self._learner.learn(steps[number], self._settings.daily_learning_rate)
 
-    def _learnt(self, examples: OpenOrders) -> Iterator[OpenOrders]:
+    def _learnt(self, examples: LineExamples) -> Iterator[LineExamples]:
         positions = positions_per_batch(self._settings, self._size)
         for chosen in batches(examples.windows.length, positions, self._random):
             yield examples.rows(chosen)
