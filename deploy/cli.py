@@ -26,6 +26,7 @@ COMMANDS = {
     "broker": ("deploy.commands.broker:broker", "Run a local Kafka broker until stopped."),
     "triton": ("deploy.commands.triton:triton", "Run a local Triton server until stopped."),
     "bench": ("deploy.commands.bench:bench", "Measure lists per second and latency on this machine."),
+    "bench-gateway": ("deploy.commands.bench_gateway:bench_gateway", "Measure the gateway with many readers."),
 }
 
 

@@ -48,9 +48,9 @@ def fresh_topics(settings: Settings, prefix: str) -> KafkaConnection:
 
 @contextmanager
 def running(
-    candidate: Candidate, settings: Settings, connection: KafkaConnection, folder: Path
+    candidate: Candidate, settings: Settings, connection: KafkaConnection, folder: Path, **more: str
 ) -> Iterator[ChildProcess]:
-    """The candidate at work on `connection`, with its state and log in `folder`."""
+    """The candidate at work on `connection`, with its state and log in `folder`; `more` are settings as variables."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NEXTUP_")} | {
         "NEXTUP_KAFKA_BOOTSTRAP_SERVERS": connection.bootstrap_servers,
         "NEXTUP_KAFKA_TOPIC_PREFIX": connection.topic_prefix,
@@ -61,6 +61,7 @@ def running(
         "NEXTUP_WORKER_DATADIR": str(folder / "state"),
         "NEXTUP_WORKER_LOG_LEVEL": "WARNING",
         "NEXTUP_WORKER_HEALTH_ADDRESS": "127.0.0.1:0",
+        **more,
     }
     command = [str(app_python()), *candidate.arguments]
     with ChildProcess(command, name=candidate.name, log=folder / "process.log", environment=environment) as process:

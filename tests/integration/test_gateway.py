@@ -312,8 +312,8 @@ def test_it_does_what_its_own_description_says_whatever_it_is_asked(gateway: Run
     # Lists that never come are not waited for.
     settings.write_text("[parameters]\ntimeout_s = 0.01\n")
     command = [
-        Path(sys.executable).with_name("schemathesis"),
-        *("--config-file", settings),
+        str(Path(sys.executable).with_name("schemathesis")),
+        *("--config-file", str(settings)),
         "run",
         f"{gateway.url}/openapi.json",
         *("--header", f"Authorization: {gateway.headers['Authorization']}"),
