@@ -9,6 +9,7 @@ from rich.table import Table
 from deploy.command_line import out
 from deploy.progress_lines import shown_on
 from deploy.quiet import native_stderr_off
+from deploy.refreshing import refresh_stale_lists
 from deploy.settings import Settings
 from serving.model_repository import ModelRepository
 from trainer.nightly.settings import NightlySettings
@@ -27,13 +28,15 @@ def learn(settings: Settings, rule: NightlySettings) -> None:
     if found:
         out.print(f"learning as {settings.trainer.tuned} says: {found}", soft_wrap=True, highlight=False)
     use_threads(learning.threads)
-    systems = Systems(
-        settings.kafka, settings.triton, ModelRepository(settings.models.repository), settings.models.name
-    )
+    repository = ModelRepository(settings.models.repository)
+    systems = Systems(settings.kafka, settings.triton, repository, settings.models.name, settings.swap)
     with shown_on(out) as progress:
         outcome = run(systems, learning, rule, progress)
     out.print(_table(outcome.timings))
     out.print(_verdict(outcome, settings.models.name), soft_wrap=True, highlight=False)
+    if outcome.version and settings.refresh.after_release:
+        asked = refresh_stale_lists(settings.kafka, settings.models.name, settings.refresh)
+        out.print(f"{asked:,} lists are made anew", highlight=False)
     out.print(_line(outcome), soft_wrap=True, highlight=False, markup=False)
 
 

@@ -52,6 +52,8 @@ class RefreshSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Most lists per second."""
     at: str = "04:00"
     """When `nextup refresh --daily` runs: hh:mm in nightly.timezone."""
+    after_release: bool = True
+    """Whether a run of the trainer that has released a version asks for the lists at once."""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

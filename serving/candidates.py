@@ -39,6 +39,11 @@ class Candidates(NamedTuple):
             return "a reason lies outside the input"
         return ""
 
+    def unknown_item(self, vocabulary_size: int) -> str:
+        """Which candidate lies beyond a version's vocabulary, or "" where none does."""
+        highest = int(self.item_index.max(initial=0))
+        return f"an unknown item_index {highest}" if highest >= vocabulary_size else ""
+
 
 TOP = 5
 """Ranks in which two servers of one version must agree."""

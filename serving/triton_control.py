@@ -73,7 +73,9 @@ class TritonControl:
         try:
             yield
         except (InferenceServerException, ValueError) as error:
-            raise ModelUnavailable(f"{doing} at {self._settings.url} failed: {error}") from None
+            # The python backend's report goes on with where in its code that was.
+            told = " ".join(str(error).partition("\n\nAt:")[0].split())
+            raise ModelUnavailable(f"{doing} at {self._settings.url} failed: {told}") from None
 
 
 @contextlib.contextmanager

@@ -150,6 +150,6 @@ def tried_on(trial: Trial, asked: Sequence[Question]) -> list[int]:
 
 def _check_items(candidates: Candidates, model: ServingModel) -> None:
     """ModelUnavailable where an answer names an item that the version's vocabulary does not hold."""
-    highest = int(candidates.item_index.max(initial=0))
-    if highest >= model.vocabulary.size:
-        raise ModelUnavailable(f"{model.ref.name} version {model.ref.version} answered an unknown item_index {highest}")
+    fault = candidates.unknown_item(model.vocabulary.size)
+    if fault:
+        raise ModelUnavailable(f"{model.ref.name} version {model.ref.version} answered {fault}")

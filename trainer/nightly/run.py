@@ -43,6 +43,7 @@ from trainer.purchase_history import PurchaseHistory
 from trainer.purchases import Purchases
 from trainer.release import Release, release
 from trainer.settings import TrainerSettings
+from trainer.swaps.settings import SwapSettings
 from trainer.training import n_batches
 
 READING, SORTING = "reading the purchase log", "putting it into columns"
@@ -67,6 +68,8 @@ class Systems(NamedTuple):
     repository: ModelRepository
     name: str
     """Of the model."""
+    swap: SwapSettings = SwapSettings()
+    """How long is waited for workers, and what is kept of the versions before."""
 
 
 class Outcome(NamedTuple):
@@ -143,7 +146,8 @@ class _Run:
             self.progress.noted(_told(metrics))
         candidate = self._candidate(history, plan.split, judged.epochs, grain, metrics)
         with timed_step(self.progress, "releasing"), connected(self.systems.triton) as control:
-            version = release(candidate, self.systems.repository, control, self.systems.kafka, decision)
+            systems = self.systems
+            version = release(candidate, systems.repository, control, systems.kafka, decision, systems.swap)
         return Outcome(decision, version, tuple(self.progress.done), judged.epochs)
 
     def _plan(self, purchases: Purchases) -> _Plan:

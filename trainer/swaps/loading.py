@@ -21,7 +21,9 @@ def load_beside(name: str, version: int, repository: ModelRepository, control: T
     try:
         control.load(name, wanted)
         golden = repository.read_golden(name, version)
-        fault = difference(golden.answers, control.ask(name, version, golden.inputs))
+        answers = control.ask(name, version, golden.inputs)
+        vocabulary = repository.read(name, version).vocabulary
+        fault = difference(golden.answers, answers) or answers.unknown_item(vocabulary.size)
     except ServingError as error:
         fault = str(error)
     if not fault:
