@@ -4,11 +4,13 @@ PYTHON ?= python3
 STARTED := $(shell date +%s.%N)
 BIN := .venv/bin
 PROCESSES ?= 2
+# Tests with servers wait more than they compute.
+SERVER_PROCESSES ?= 4
 INSTALL_PYTHON := [ "$(PYTHON)" = python3 ] && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y --no-install-recommends python3 python3-venv
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test unit integration test-faults soak lint lock clean
+.PHONY: help setup demo test unit integration test-faults test-swaps soak lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,13 +26,16 @@ demo: setup ## run everything on this machine; PURCHASES=n stops after so many, 
 test: lint unit integration ## everything that must pass
 
 unit: setup ## tests that need no server
-	$(BIN)/pytest tests/unit -n $(PROCESSES) --dist loadgroup
+	$(BIN)/pytest tests/unit -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 integration: setup ## tests against a real broker and a real Triton server, which they start and stop
-	$(BIN)/pytest tests/integration -n $(PROCESSES) --dist loadfile
+	$(BIN)/pytest tests/integration -n $(SERVER_PROCESSES) --dist worksteal
 
 test-faults: setup ## do damage to the running system, and see that nothing is lost or doubled (under 15 minutes)
 	$(BIN)/pytest tests/faults
+
+test-swaps: setup ## change versions under load, undo it, and offer versions that must not serve (under 5 minutes)
+	$(BIN)/pytest tests/swaps
 
 soak: setup ## the first of these damages at ten times its size, with the worker's memory over time (half an hour)
 	$(BIN)/pytest tests/faults/soak.py

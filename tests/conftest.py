@@ -1,5 +1,6 @@
 """The real parts that integration tests run against, one of each for the whole run."""
 
+import os
 import re
 import uuid
 from collections.abc import Iterator
@@ -13,6 +14,10 @@ from streams.contract import topics
 from streams.contract.connection import KafkaConnection
 
 PARTITIONS = 4
+
+# The tests share the cores among themselves, so each of their processes computes with one thread.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(variable, "1")
 
 
 @pytest.fixture(scope="session")

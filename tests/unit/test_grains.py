@@ -16,8 +16,6 @@ from trainer.progress import Silent
 from trainer.purchases import Moments, Purchases
 from trainer.settings import TrainerSettings
 
-pytestmark = pytest.mark.xdist_group(__name__)  # what is fit for all tests is fit once
-
 SETTINGS = TrainerSettings(epochs=1, most_epochs=1)
 
 

@@ -4,11 +4,13 @@ Asked are the models of a quick backtest, and networks learn for a few steps onl
 first one on. The other models are the same classes in sizes that take too long for a test.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
+import tensorflow
 
 from serving.features import FIRST_ITEM
 from tests import shops
@@ -22,6 +24,9 @@ from trainer.models.registry import ENTRIES, Effort
 from trainer.models.schedule import Schedule
 from trainer.progress import Silent
 from trainer.purchases import Moments, Purchases
+
+# What is said here of reading data is known, and does not matter.
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the .*run_functions_eagerly:UserWarning")
 
 SEED = 3
 NOBODY = 10_000
@@ -78,13 +83,16 @@ def moments(grain: Grain, purchases: Purchases | None = None) -> Moments:
 
 
 def every_model_and_grain() -> pytest.MarkDecorator:
-    """All cases of one model in one process, which then fits it no more than twice."""
-    cases = [
-        pytest.param(name, grain, id=f"{name}-{grain}", marks=pytest.mark.xdist_group(name))
-        for name in MODELS
-        for grain in Grain
-    ]
+    cases = [pytest.param(name, grain, id=f"{name}-{grain}") for name in MODELS for grain in Grain]
     return pytest.mark.parametrize(("name", "grain"), cases)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _without_graphs() -> Iterator[None]:
+    """To make a graph takes longer than the few steps that it would be used for."""
+    tensorflow.config.run_functions_eagerly(True)
+    yield
+    tensorflow.config.run_functions_eagerly(False)
 
 
 @every_model_and_grain()
@@ -145,7 +153,7 @@ def test_what_is_new_in_the_stream_can_be_observed_and_is_never_listed(name: str
     assert planted not in given.lists
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in MODELS])
+@pytest.mark.parametrize("name", MODELS)
 def test_a_shop_without_times_prices_and_quantities_is_answered(name: str) -> None:
     known = setting().held_out.purchases
     bare = replace(

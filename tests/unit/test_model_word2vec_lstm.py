@@ -15,8 +15,6 @@ from trainer.models.word2vec_lstm import IMPOSSIBLE, Word2VecLSTM, Word2VecLSTMR
 from trainer.progress import Silent
 from trainer.purchases import Purchases
 
-pytestmark = pytest.mark.xdist_group(__name__)  # what is fit for all tests is fit once
-
 N_ITEMS = 80
 
 

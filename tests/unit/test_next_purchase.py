@@ -6,14 +6,13 @@ import pytest
 from serving.features import FIRST_ITEM
 from tests.shops import Shop, favourites, without_times
 from trainer.models.model import Grain
-from trainer.models.next_purchase import NextPurchase, NextPurchaseRanker
+from trainer.models.next_purchase import NextPurchase
 from trainer.next_purchase.examples import Examples, order_examples
+from trainer.next_purchase.order_ranker import NextPurchaseRanker
 from trainer.next_purchase.training import Learnt, learn
 from trainer.progress import Silent
 from trainer.purchases import Float32s, Purchases
 from trainer.settings import TrainerSettings
-
-pytestmark = pytest.mark.xdist_group(__name__)  # what is fit for all tests is fit once
 
 SETTINGS = TrainerSettings(epochs=3, most_epochs=3, batch_size=32, learning_rate=0.01)
 
