@@ -1,11 +1,14 @@
 """Whether brokers can be reached, and if not, why."""
 
 import time
-from typing import Any
+from typing import Any, TypeAlias
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
 
 from streams.contract.errors import BrokerUnavailable, TopicMismatch
+
+Client: TypeAlias = Producer | Consumer | AdminClient
 
 _REFUSED = (KafkaError._AUTHENTICATION, KafkaError._SSL)
 _STEP_S = 1.0
@@ -53,22 +56,30 @@ class Reachability:
         return BrokerUnavailable(f"no broker answered{self._at} within {waited_s:.0f} s: {why}")
 
 
-def topic_metadata(client: Producer | Consumer, topic: str, reachability: Reachability, timeout_s: float) -> Any:
+def topic_metadata(client: Client, topic: str, reachability: Reachability, timeout_s: float) -> Any:
     """What the brokers know of a topic, as confluent-kafka's TopicMetadata.
 
-    Raises BrokerUnavailable, at once where a broker turns this client away, else after `timeout_s`;
-    TopicMismatch where there is no such topic.
+    Raises as `topics_known` does, and TopicMismatch where there is no such topic.
+    """
+    metadata = topics_known(client, reachability, timeout_s, topic)[topic]
+    if metadata.error is not None:
+        raise TopicMismatch(f"{topic}: {metadata.error.str()}; create the topics with: nextup topics")
+    return metadata
+
+
+def topics_known(client: Client, reachability: Reachability, timeout_s: float, topic: str | None = None) -> Any:
+    """What the brokers know of all topics, or of one, by name: the first question of a client.
+
+    Raises BrokerUnavailable, at once where a broker turns this client away, else after `timeout_s`.
     """
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            metadata = client.list_topics(topic, timeout=min(_STEP_S, timeout_s)).topics[topic]
-            break
+            known = client.list_topics(topic, timeout=min(_STEP_S, timeout_s)).topics
         except KafkaException as error:
             client.poll(0)
             if reachability.refusal or time.monotonic() >= deadline:
                 raise reachability.unavailable(timeout_s, error.args[0].str()) from None
-    reachability.answered()
-    if metadata.error is not None:
-        raise TopicMismatch(f"{topic}: {metadata.error.str()}; create the topics with: nextup topics")
-    return metadata
+        else:
+            reachability.answered()
+            return known

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from streams.contract.connection import KafkaConnection
 from streams.contract.errors import BrokerUnavailable, TopicMismatch
+from streams.contract.reachability import Reachability, topics_known
 
 HOUR_MS = 3600 * 1000
 DAY_MS = 24 * HOUR_MS
@@ -110,20 +111,20 @@ def ensure(connection: KafkaConnection, layout: TopicLayout) -> list[str]:
 
     Raises TopicMismatch, which says what to do, where an existing topic differs from what is wanted.
     """
-    admin = AdminClient(connection.for_confluent())
-    existing = _partition_counts(admin, connection)
+    admin, existing = _connected(connection)
     missing = [topic for topic in TOPICS if connection.topic_prefix + topic.name not in existing]
-    _create(admin, connection, layout, missing)
-    problems = _problems(admin, connection, layout, existing, [t for t in TOPICS if t not in missing])
+    created = _create(admin, connection, layout, missing)
+    if len(created) < len(missing):
+        _, existing = _connected(connection)
+    problems = _problems(admin, connection, layout, existing, [t for t in TOPICS if t not in created])
     if problems:
         raise TopicMismatch("\n".join(problems))
-    return [connection.topic_prefix + topic.name for topic in missing]
+    return [connection.topic_prefix + topic.name for topic in created]
 
 
 def check(connection: KafkaConnection) -> int:
     """The number of partitions of `purchases`, once every topic is there and fits; else TopicMismatch."""
-    admin = AdminClient(connection.for_confluent())
-    existing = _partition_counts(admin, connection)
+    admin, existing = _connected(connection)
     missing = [t.name for t in TOPICS if connection.topic_prefix + t.name not in existing]
     if missing:
         raise TopicMismatch(f"topics are missing: {', '.join(missing)}; create them with: nextup topics")
@@ -134,36 +135,41 @@ def check(connection: KafkaConnection) -> int:
     return layout.partitions
 
 
-def _partition_counts(admin: AdminClient, connection: KafkaConnection) -> dict[str, int]:
-    try:
-        topics = admin.list_topics(timeout=TIMEOUT_S).topics
-    except KafkaException as error:
-        raise BrokerUnavailable(
-            f"no broker answered at {connection.bootstrap_servers} within {TIMEOUT_S:.0f} s: {error.args[0].str()}"
-        ) from None
-    return {name: len(topic.partitions) for name, topic in topics.items()}
+def _connected(connection: KafkaConnection) -> tuple[AdminClient, dict[str, int]]:
+    """A client, and how many partitions each topic has that there is."""
+    reachability = Reachability(connection.bootstrap_servers)
+    admin = AdminClient(connection.for_confluent(error_cb=reachability.told))
+    known = topics_known(admin, reachability, TIMEOUT_S)
+    return admin, {name: len(topic.partitions) for name, topic in known.items()}
 
 
-def _create(admin: AdminClient, connection: KafkaConnection, layout: TopicLayout, topics: Iterable[Topic]) -> None:
-    new = [
-        NewTopic(
-            connection.topic_prefix + topic.name,
-            num_partitions=layout.partitions_of(topic),
-            replication_factor=layout.replication_factor,
-            config=topic.config,
-        )
-        for topic in topics
-    ]
-    if not new:
-        return
+def _create(
+    admin: AdminClient, connection: KafkaConnection, layout: TopicLayout, topics: Iterable[Topic]
+) -> list[Topic]:
+    """Those that were created now; another start at the same moment may have made some of them already."""
+    by_name = {connection.topic_prefix + topic.name: topic for topic in topics}
+    if not by_name:
+        return []
+    created = []
+    new = [_new_topic(name, topic, layout) for name, topic in by_name.items()]
     for name, done in admin.create_topics(new, operation_timeout=TIMEOUT_S).items():
         try:
             done.result()
+            created.append(by_name[name])
         except KafkaException as error:
-            # Two starts at the same moment may both find it missing.
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise TopicMismatch(f"{name} could not be created: {error.args[0].str()}") from None
-    _await_leaders(admin, {topic.topic for topic in new})
+    _await_leaders(admin, set(by_name))
+    return created
+
+
+def _new_topic(name: str, topic: Topic, layout: TopicLayout) -> NewTopic:
+    return NewTopic(
+        name,
+        num_partitions=layout.partitions_of(topic),
+        replication_factor=layout.replication_factor,
+        config=topic.config,
+    )
 
 
 def _await_leaders(admin: AdminClient, names: set[str]) -> None:

@@ -19,7 +19,7 @@ from streams.contract import topics
 from streams.contract.reading import read_to_end
 
 PASSWORD = "correct horse battery staple"  # noqa: S105 - a made-up one
-CONNECT: list[Callable[[KafkaConnection], object]] = [PurchasePublisher, Subscriber]
+CONNECT: list[Callable[[KafkaConnection], object]] = [PurchasePublisher, Subscriber, topics.check]
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +113,7 @@ def test_without_tls_and_password_nobody_gets_in(
     secured: KafkaConnection, monkeypatch: pytest.MonkeyPatch, connect: Callable[[KafkaConnection], object]
 ) -> None:
     monkeypatch.setattr("streams.contract.reading.TIMEOUT_S", 2.0)
+    monkeypatch.setattr("streams.contract.topics.TIMEOUT_S", 2.0)
     monkeypatch.setattr("streams.clients.delivery.CONNECT_TIMEOUT_S", 2.0)
     started = time.monotonic()
     with pytest.raises(BrokerUnavailable, match="no broker answered at"):
