@@ -59,11 +59,12 @@ def measure(ranker: Ranker, split: Split) -> Metrics:
         "": by_ranker(ranker, right_after, k, len(split.past)),
         "on_the_visit_": by_ranker(ranker, held_out.moments, k, len(split.past)),
     }
+    targets = held_out.targets
     metrics = {"held_out_orders": float(len(held_out))}
     for rule, top in ranked.items():
-        metrics[f"{rule}hit_rate_at_5"] = hit_rate(top[:, :5], held_out.targets)
-        metrics[f"{rule}hit_rate_at_10"] = hit_rate(top, held_out.targets)
-        metrics[f"{rule}ndcg_at_10"] = ndcg(top, held_out.targets)
+        metrics[f"{rule}hit_rate_at_5"] = hit_rate(top[:, :5], targets)
+        metrics[f"{rule}hit_rate_at_10"] = hit_rate(top, targets)
+        metrics[f"{rule}ndcg_at_10"] = ndcg(top, targets)
     return metrics
 
 

@@ -7,7 +7,7 @@ import tensorflow
 from numpy.typing import DTypeLike
 
 from serving.features import INPUT_TYPES, PADDING, SEQUENCE_LENGTH, Float32s, Int32s, Int64s, LineColumns, ModelInputs
-from trainer.next_purchase.examples import Examples, inputs_of, visible_lines
+from trainer.next_purchase.examples import MAX_TARGETS, Examples, inputs_of, visible_lines
 from trainer.next_purchase.facts import FACTS, LINE_FACTS, ItemFacts
 from trainer.purchases import Moments
 from trainer.training import n_batches
@@ -59,7 +59,7 @@ class Batches:
         vocabulary_size, n_facts = self._facts.tables.shape[1:]
         lines = {name: _spec(dtype, None) for name, dtype in INPUT_TYPES.items()}
         facts = {FACTS: _spec(np.float32, vocabulary_size, n_facts), LINE_FACTS: _spec(np.float32, None, n_facts)}
-        signature = ({**lines, **facts}, _spec(np.int32, self._examples.targets.shape[1]))
+        signature = ({**lines, **facts}, _spec(np.int32, MAX_TARGETS))
         dataset = tensorflow.data.Dataset.from_generator(lambda: iter(self), output_signature=signature)
         return dataset.apply(tensorflow.data.experimental.assert_cardinality(len(self))).prefetch(1)
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.features import DAY_S, PADDING, UNKNOWN, Int32s, Int64s, LineColumns, ModelInputs, Questions, model_inputs
-from trainer.purchases import Moments, Purchases
+from trainer.purchases import Moments, Purchases, runs
 
 MAX_TARGETS = 128
 """Most different items of one order that the model is asked for; a larger order's others are left out."""
@@ -17,20 +17,24 @@ _UNTIMED_GAP_S = 7 * DAY_S
 
 @dataclass(frozen=True)
 class Examples:
-    """n examples: a moment, and the items of the order to predict."""
+    """n examples: a moment, and the order to predict, which begins with the line there."""
 
     moments: Moments
     """Asked on the visit: `as_of` is the time of the order to predict."""
     after: Int64s
     """Unix time of the user's order before, right after which the question can be asked as well: [n]."""
-    targets: Int32s
-    """Different items of the order, padded on the right: [n, MAX_TARGETS]."""
 
     def __len__(self) -> int:
         return len(self.moments)
 
     def rows(self, chosen: slice | Int64s | NDArray[np.bool_]) -> Self:
-        return type(self)(self.moments.rows(chosen), self.after[chosen], self.targets[chosen])
+        return type(self)(self.moments.rows(chosen), self.after[chosen])
+
+    @property
+    def targets(self) -> Int32s:
+        """Different items of each order, padded on the right: [n, MAX_TARGETS]. Made when they are asked for, since
+        those of a whole shop would take more room than all of its lines."""
+        return _targets(self.moments.purchases, self.moments.before)
 
     def asked(self, away: NDArray[np.float64]) -> Moments:
         """The same questions after a share of the time between the two orders: 0 right after, 1 on the visit."""
@@ -47,9 +51,7 @@ def order_examples(purchases: Purchases) -> Examples:
     start = starts[later]
     user = purchases.user[start]
     before = line[first[user] + rank[start] - 1]
-    return Examples(
-        Moments(purchases, user, start, purchases.at[start], start), purchases.at[before], _targets(purchases)[later]
-    )
+    return Examples(Moments(purchases, user, start, purchases.at[start], start), purchases.at[before])
 
 
 def visible_lines(purchases: Purchases) -> LineColumns:
@@ -75,13 +77,14 @@ def inputs_of(lines: LineColumns, moments: Moments, vocabulary_size: int) -> Mod
     return inputs
 
 
-def _targets(purchases: Purchases) -> Int32s:
-    """The different items of every order: [orders, MAX_TARGETS]."""
-    starts, size = purchases.order_starts, purchases.vocabulary_size
-    of_line = np.cumsum(np.diff(purchases.order, prepend=-1) != 0) - 1
-    order, item = np.divmod(np.unique(of_line * size + purchases.item), size)
-    place = np.arange(len(order)) - np.searchsorted(order, order)
+def _targets(purchases: Purchases, first: Int64s) -> Int32s:
+    """The different items of the orders that begin with these lines: [n, MAX_TARGETS]."""
+    bounds, size = np.append(purchases.order_starts, len(purchases)), purchases.vocabulary_size
+    end = bounds[np.searchsorted(bounds, first, side="right")]
+    row = np.repeat(np.arange(len(first)), end - first)
+    row, item = np.divmod(np.unique(row * size + purchases.item[runs(first, end)]), size)
+    place = np.arange(len(row)) - np.searchsorted(row, row)
     fits = place < MAX_TARGETS
-    targets = np.full((len(starts), MAX_TARGETS), PADDING, np.int32)
-    targets[order[fits], place[fits]] = item[fits]
+    targets = np.full((len(first), MAX_TARGETS), PADDING, np.int32)
+    targets[row[fits], place[fits]] = item[fits]
     return targets

@@ -39,11 +39,12 @@ def asked_about(held_out: Examples) -> Asked:
     examples = held_out.rows(rows)
     purchases = examples.moments.purchases
     lines, size = visible_lines(purchases), purchases.vocabulary_size
-    row, place = np.nonzero(examples.targets != PADDING)
+    targets = examples.targets
+    row, place = np.nonzero(targets != PADDING)
     return Asked(
         inputs_of(lines, examples.moments, size),
         inputs_of(lines, examples.asked(np.zeros(len(examples))), size),
-        Truths.sets(row, examples.targets[row, place], len(examples)),
+        Truths.sets(row, targets[row, place], len(examples)),
         examples.moments.user,
         purchases.item_ids,
     )
