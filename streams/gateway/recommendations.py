@@ -10,7 +10,7 @@ from streams.contract.messages import RecommendationList
 from streams.gateway import answers, openapi
 from streams.gateway.access import may
 from streams.gateway.answers import BoughtBefore, Json, StandingList
-from streams.gateway.broadcast import RecentLists
+from streams.gateway.broadcast import FellBehind, RecentLists
 from streams.gateway.parameters import EventId, UserId
 from streams.gateway.problems import not_found
 from streams.gateway.services import CaughtUp, Gateway
@@ -83,7 +83,7 @@ async def followed(gateway: Gateway, user_id: str, event_id: str, timeout_s: flo
             async with asyncio.timeout(timeout_s):
                 while (made := list_after(gateway.views, gateway.broadcast.recent, user_id, event_id)) is None:
                     await listener.next(most=1)
-        except TimeoutError:
+        except (TimeoutError, FellBehind):
             accepted = gateway.views.source_offset(user_id, event_id) is not None
             what = "is accepted, and its list has not come" if accepted else "was not accepted by any worker"
             raise not_found("no-list-yet", f"the event {what} within {timeout_s:g} s; ask again") from None

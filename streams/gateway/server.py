@@ -60,7 +60,7 @@ def run(
         host, port = listener.getsockname()[:2]
         log.info("gateway: http://%s:%d", f"[{host}]" if ":" in host else host, port)
         config = uvicorn.Config(
-            create_app(gateway), log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, ws="none"
+            create_app(gateway), log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S
         )
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -9,10 +9,10 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
-from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
+from rocksdict import BlockBasedOptions, Cache, DbClosedError, Options, Rdict, RdictIter, ReadOptions, WriteBatch
 
 from streams.gateway.errors import StoreUnavailable
 
@@ -65,8 +65,7 @@ class Store:
         options = ReadOptions()
         options.set_iterate_upper_bound(_next_prefix(prefix))
         with self._watched("read"):
-            found: Any = self._database.items(from_key=prefix, read_opt=options)
-            return list(found)
+            return list(_read(self._database.iter(options), prefix))
 
     def write(self, changes: Iterable[Change], offsets: Mapping[Place, int]) -> None:
         """Take over some changes and where reading goes on behind them, both or neither."""
@@ -137,6 +136,8 @@ class Store:
     def _watched(self, what: str) -> Iterator[None]:
         try:
             yield
+        except DbClosedError:
+            raise StoreUnavailable("the gateway is ending; ask again") from None
         except Exception as error:  # noqa: BLE001 - rocksdict raises no narrower class
             (self._folder / SUSPECT).touch()
             raise StoreUnavailable(
@@ -154,6 +155,15 @@ def _options() -> Options:
     tables.set_block_cache(Cache(CACHE_BYTES))
     options.set_block_based_table_factory(tables)
     return options
+
+
+def _read(place: RdictIter, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+    place.seek(start)
+    while place.valid():
+        yield cast("bytes", place.key()), place.value()
+        place.next()
+    # An iterator ends at a damaged block as if it were the last one; only its status tells.
+    place.status()
 
 
 def _next_prefix(prefix: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """One reader of all viewed topics: it fills the store, and tells of the lists that come.
 
 It goes on where the store says that it was. The store is made anew where that cannot be trusted: it was made
-from other topics, or has not been written for so long that tombstones may have gone unseen.
+from other topics, or was last complete so long ago that tombstones may have gone unseen.
 """
 
 import logging
@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 POLL_S = 0.25
 TOMBSTONES_LAST_S = 12 * 3600.0
 """Half of Kafka's default for delete.retention.ms: what was taken back longer ago may have left no trace."""
+NOTED_EVERY_S = 60.0
+"""How often it is noted, while records come, that the store is no older than now."""
 QUIET_S = 30.0
 """While the broker is away, it is told so often."""
 
@@ -50,10 +52,10 @@ class Listener(Protocol):
 
 
 class Origin(NamedTuple):
-    """What a store was made from, and when it was last written to (unix time)."""
+    """What a store was made from, and when it last had read everything there was (unix time)."""
 
     topic_ids: dict[str, str]
-    written_at: float
+    complete_at: float
 
 
 class TopicReader:
@@ -70,6 +72,7 @@ class TopicReader:
         self._ends: dict[Place, int] = {}
         self._topic_ids: dict[str, str] = {}
         self._told_at = -QUIET_S
+        self._noted_at = 0.0
         self._begun = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="topic-reader", daemon=True)
@@ -87,10 +90,10 @@ class TopicReader:
         if not is_usable(self._store, spans, Origin(self._topic_ids, time.time())):
             log.info("the local view begins with nothing and is made from the topics")
             self._store.clear()
+            self._note_origin()
         known = self._store.offsets()
         self._offsets = {Place(s.topic, s.partition): known.get(Place(s.topic, s.partition), s.start) for s in spans}
         self._ends = {Place(s.topic, s.partition): s.end for s in spans}
-        self._note_origin()
 
     def start(self) -> None:
         self._thread.start()
@@ -99,8 +102,6 @@ class TopicReader:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
-        if not self.fault:
-            self._note_origin()
 
     @property
     def behind(self) -> int:
@@ -126,6 +127,8 @@ class TopicReader:
             changes = [change_of(self._names[message.topic() or ""], message) for message in records]
             self._store.write(changes, places)
             self._offsets |= places
+            if self._begun and time.monotonic() - self._noted_at > NOTED_EVERY_S:
+                self._note_origin()
         if not self._begun:
             self._reach(places)
         elif lists := [message for message in records if message.topic() == self._lists_topic]:
@@ -151,11 +154,14 @@ class TopicReader:
                 del self._ends[place]
         if not self._ends:
             self._begun = True
+            self._note_origin()
             log.info("everything has been read")
             self._listener.begin({p.partition: at for p, at in self._offsets.items() if p.topic == self._lists_topic})
 
     def _note_origin(self) -> None:
+        """The store is as old as now: all there was has been read, or it begins anew."""
         self._store.note_origin(msgspec.json.encode(Origin(self._topic_ids, time.time())))
+        self._noted_at = time.monotonic()
 
 
 def is_usable(store: Store, spans: Iterable[Span], now: Origin) -> bool:
@@ -164,7 +170,7 @@ def is_usable(store: Store, spans: Iterable[Span], now: Origin) -> bool:
     if not store.origin:
         return False
     made = msgspec.json.decode(store.origin, type=Origin)
-    if made.topic_ids != now.topic_ids or now.written_at - made.written_at > TOMBSTONES_LAST_S:
+    if made.topic_ids != now.topic_ids or now.complete_at - made.complete_at > TOMBSTONES_LAST_S:
         return False
     known = store.offsets()
     return all(span.start <= known.get(Place(span.topic, span.partition), span.start) <= span.end for span in spans)

@@ -78,14 +78,28 @@ def test_a_file_in_the_place_of_the_copy_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_copy_that_failed_while_it_was_used_is_made_anew_at_the_next_start(tmp_path: Path) -> None:
-    store = filled(tmp_path)
-    store.close()
+    filled(tmp_path, n=10_000).close()
+    store = Store(tmp_path)
+    for table in (tmp_path / DATABASE).glob("*.sst"):
+        with table.open("r+b") as file:
+            file.write(b"rubbish" * (table.stat().st_size // 14))
     with pytest.raises(StoreUnavailable, match=r"cannot be read: .* the next start makes it anew"):
-        store.get(b"lists/u042")
+        store.under(b"lists/")
     assert (tmp_path / SUSPECT).exists()
+    store.close()
     again = Store(tmp_path)
     assert again.offsets() == {}
     assert not (tmp_path / SUSPECT).exists()
+    again.close()
+
+
+def test_a_request_that_comes_while_the_gateway_ends_is_no_damage(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    store.close()
+    with pytest.raises(StoreUnavailable, match="the gateway is ending"):
+        store.get(b"lists/u042")
+    again = Store(tmp_path)
+    assert again.get(b"lists/u042") is not None
     again.close()
 
 
@@ -103,8 +117,8 @@ def test_a_copy_is_trusted_only_if_it_is_of_these_topics_and_has_seen_every_tomb
     store.close()
     store = filled(tmp_path)
     store.note_origin(msgspec.json.encode(now))
-    assert is_usable(store, spans, now._replace(written_at=now.written_at + TOMBSTONES_LAST_S - 1))
-    assert not is_usable(store, spans, now._replace(written_at=now.written_at + TOMBSTONES_LAST_S + 1))
+    assert is_usable(store, spans, now._replace(complete_at=now.complete_at + TOMBSTONES_LAST_S - 1))
+    assert not is_usable(store, spans, now._replace(complete_at=now.complete_at + TOMBSTONES_LAST_S + 1))
     assert not is_usable(store, spans, now._replace(topic_ids={"lists": "id-2"}))
     assert not is_usable(store, [Span("lists", 0, 0, 99)], now), "it has read more than there is"
     assert not is_usable(store, [Span("lists", 0, 101, 120)], now), "what came between is gone from the topic"
