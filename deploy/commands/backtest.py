@@ -28,7 +28,7 @@ from trainer.backtest.run import Request, run
 from trainer.backtest.selection import moment, selected
 from trainer.backtest.sources import log
 from trainer.backtest.sources.columns import ONLINE_RETAIL, FileColumns, FileRules
-from trainer.backtest.sources.files import read_file
+from trainer.backtest.sources.files import read_customers_and_everybody
 from trainer.backtest.sources.source import Source
 from trainer.models import registry
 from trainer.models.registry import Effort
@@ -82,6 +82,7 @@ class Bar:
 @click.option("--columns", type=COLUMNS, help="user=COLUMN,item=…,time=…[,order=…,quantity=…,price=…,description=…].")
 @click.option("--ordered", is_flag=True, help="The file has no times; its rows are in the order of events.")
 @click.option("--time-format", default="", help="Of times that are not ISO 8601, in the letters of strptime.")
+@click.option("--timezone", help="Of times that name no zone, such as Europe/London; UTC if not given.")
 @click.option("--returns", type=click.Choice(["leave-out", "take-back"]), default="leave-out", show_default=True)
 @click.option(
     "--question",
@@ -192,10 +193,9 @@ def _lines(
     if columns is None:
         raise click.UsageError(f"--data {data} needs --columns, which says which of its columns hold what")
     rules = FileRules(ordered=choices["ordered"], returns=choices["returns"], time_format=choices["time_format"])
-    customers = read_file(Path(data), columns, rules, bar)
-    if not columns.order:
-        return Lines(customers, customers)
-    return Lines(customers, read_file(Path(data), columns, replace(rules, anonymous="own"), bar))
+    if choices["timezone"]:
+        columns = replace(columns, timezone=choices["timezone"])
+    return Lines(*read_customers_and_everybody(Path(data), columns, rules, bar))
 
 
 def _setting(

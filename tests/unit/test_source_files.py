@@ -2,7 +2,7 @@
 
 import gzip
 from collections.abc import Callable
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,10 +14,16 @@ import pyarrow.parquet as papq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from serving.features import FIRST_ITEM
 from trainer.backtest.sources.columns import ONLINE_RETAIL, FileColumns, FileRules
-from trainer.backtest.sources.files import ONE_LINE_ONE_ORDER, ONE_MOMENT_ONE_ORDER, read_file
+from trainer.backtest.sources.files import (
+    ONE_LINE_ONE_ORDER,
+    ONE_MOMENT_ONE_ORDER,
+    read_customers_and_everybody,
+    read_file,
+)
 from trainer.backtest.sources.source import Source
 from trainer.errors import NotEnoughData, UnreadableData
 from trainer.progress import Silent
@@ -149,6 +155,30 @@ def test_timestamps_of_every_unit_are_the_same_moments(tmp_path: Path, unit: str
     assert read(path).purchases.at.tolist() == [DAY_1, DAY_2]
 
 
+@pytest.mark.parametrize(
+    ("times", "utc"),
+    [
+        (["2011-07-01T01:00", "2011-12-01T01:00"], ["2011-07-01T00:00", "2011-12-01T01:00"]),
+        (["2011-07-01T01:00Z", "2011-12-01T01:00Z"], ["2011-07-01T01:00", "2011-12-01T01:00"]),
+        ([datetime(2011, 7, 1, 1), datetime(2011, 12, 1, 1)], ["2011-07-01T00:00", "2011-12-01T01:00"]),
+        (["2011-03-27T01:30", "2011-10-30T01:30"], ["2011-03-27T01:00", "2011-10-30T00:30"]),
+    ],
+    ids=["text", "text with a zone", "timestamps", "hours that the clock leaps over and shows twice"],
+)
+def test_times_that_name_no_zone_are_wall_time_where_the_shop_is(
+    write: Write, times: list[Any], utc: list[str]
+) -> None:
+    path = write({"user": ["u", "u"], "item": ["a", "b"], "time": times})
+    read_there = read(path, replace(PLAIN, timezone="Europe/London"))
+    expected = [int(datetime.fromisoformat(time).replace(tzinfo=UTC).timestamp()) for time in utc]
+    assert read_there.purchases.at.tolist() == expected
+
+
+def test_a_zone_that_nobody_knows_is_refused(write: Write) -> None:
+    with pytest.raises(UnreadableData, match="unknown time zone 'London'; expected a name like Europe/London"):
+        read(write({"user": ["u"], "item": ["a"], "time": ["2011-01-01"]}), replace(PLAIN, timezone="London"))
+
+
 @pytest.mark.parametrize("times", [["1/13/2011 8:26", "1/14/2011 8:26"], [20110113, 20110114]])
 def test_other_forms_of_time_need_their_format(write: Write, times: list[Any]) -> None:
     path = write({"user": ["u", "u"], "item": ["a", "b"], "time": times})
@@ -254,6 +284,17 @@ def test_each_order_without_a_user_can_be_a_user_of_its_own(write: Write) -> Non
     assert source.purchases.user_ids == ("u", "2", "u")
     assert counts(source)["rows without a user, of which each order is a user of its own"] == 3
     assert "left out: no user" not in counts(source)
+
+
+def test_one_reading_gives_the_customers_alone_and_everybody(write: Write) -> None:
+    path = write(ANONYMOUS)
+    customers, everybody = read_customers_and_everybody(path, WITH_ORDER, FileRules(), Silent())
+    alone, own = read(path, WITH_ORDER), read(path, WITH_ORDER, FileRules(anonymous="own"))
+    assert rows(customers.purchases) == rows(alone.purchases)
+    assert rows(everybody.purchases) == rows(own.purchases)
+    assert (customers.data, everybody.data) == (alone.data, own.data)
+    customers, everybody = read_customers_and_everybody(path, PLAIN, FileRules(), Silent())
+    assert customers is everybody, "without orders nobody can be told apart"
 
 
 def test_nobody_is_a_user_of_their_own_without_orders(write: Write) -> None:

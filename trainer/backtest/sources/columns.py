@@ -1,8 +1,11 @@
 """What the caller says about a file: which columns hold what, and what to do where the file leaves a choice."""
 
 from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
+
+from trainer.errors import UnreadableData
 
 Anonymous: TypeAlias = Literal["leave-out", "own"]
 Returns: TypeAlias = Literal["leave-out", "take-back"]
@@ -22,11 +25,19 @@ class FileColumns(Struct, frozen=True):
     quantity: str = ""
     price: str = ""
     description: str = ""
+    timezone: str = "UTC"
+    """Of times that name no zone."""
 
     def names(self) -> list[str]:
         """The columns to read, each once."""
         columns = (self.user, self.item, self.time, self.order, self.quantity, self.price, self.description)
         return list(dict.fromkeys(column for column in columns if column))
+
+    def zone(self) -> ZoneInfo:
+        try:
+            return ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise UnreadableData(f"unknown time zone {self.timezone!r}; expected a name like Europe/London") from None
 
 
 class FileRules(Struct, frozen=True):
@@ -51,5 +62,6 @@ ONLINE_RETAIL = FileColumns(
     quantity="Quantity",
     price="UnitPrice",
     description="Description",
+    timezone="Europe/London",
 )
 """The data set Online Retail of the UCI Machine Learning Repository; cancelled invoices are its returns."""

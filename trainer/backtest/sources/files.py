@@ -1,8 +1,10 @@
 """Purchases from a CSV or Parquet file with a row for each line of an order."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from trainer.backtest.sources.columns import FileColumns, FileRules
 from trainer.backtest.sources.moments import microseconds
@@ -24,7 +26,28 @@ def read_file(path: Path, columns: FileColumns, rules: FileRules, progress: Prog
     no user has two orders."""
     _check(columns, rules)
     with timed_step(progress, f"reading {path.name}"):
-        return _source(read_table(path, columns.names()), columns, rules)
+        return _source(_read(path, columns, rules), columns, rules)
+
+
+def read_customers_and_everybody(
+    path: Path, columns: FileColumns, rules: FileRules, progress: Progress
+) -> tuple[Source, Source]:
+    """The purchases of named users alone, and those of everybody, where orders tell the unnamed ones apart; raises as
+    `read_file` does."""
+    _check(columns, rules)
+    with timed_step(progress, f"reading {path.name}"):
+        read = _read(path, columns, rules)
+        customers = _source(read, columns, rules)
+        everybody = _source(read, columns, replace(rules, anonymous="own")) if columns.order else customers
+        return customers, everybody
+
+
+class _Read(NamedTuple):
+    """All rows of a file, which may lack an id or a time."""
+
+    table: SourceTable
+    lines: SourceLines
+    order: Ids | None
 
 
 def _check(columns: FileColumns, rules: FileRules) -> None:
@@ -34,9 +57,10 @@ def _check(columns: FileColumns, rules: FileRules) -> None:
         raise UnreadableData("rows without a user can be users of their own only where a column names their order")
 
 
-def _source(table: SourceTable, columns: FileColumns, rules: FileRules) -> Source:
-    user = Column(table, columns.user).ids()
-    rows = _lines(table, columns, rules, user)
+def _source(read: _Read, columns: FileColumns, rules: FileRules) -> Source:
+    table, rows, user = read.table, read.lines, read.lines.user
+    if read.order and rules.anonymous == "own":
+        rows = rows._replace(user=_own_users(user, read.order))
     kept, left_out = sieved(rows, rules)
     lines = rows.chosen(kept)
     bought = without_returned(lines) if rules.returns == "take-back" else lines
@@ -53,17 +77,18 @@ def _source(table: SourceTable, columns: FileColumns, rules: FileRules) -> Sourc
     )
 
 
-def _lines(table: SourceTable, columns: FileColumns, rules: FileRules, user: Ids) -> SourceLines:
-    """All rows, as lines that may lack an id or a time."""
+def _read(path: Path, columns: FileColumns, rules: FileRules) -> _Read:
+    zone, table = columns.zone(), read_table(path, columns.names())
     order = Column(table, columns.order).ids() if columns.order else None
-    return SourceLines(
-        user=_own_users(user, order) if order and rules.anonymous == "own" else user,
+    lines = SourceLines(
+        user=Column(table, columns.user).ids(),
         item=Column(table, columns.item).ids(),
-        at=microseconds(Column(table, columns.time), rules.time_format) if columns.time else None,
+        at=microseconds(Column(table, columns.time), zone, rules.time_format) if columns.time else None,
         order=order and order.code,
         quantity=_numbers(table, columns.quantity, missing=1.0),
         price=_numbers(table, columns.price, missing=np.nan),
     )
+    return _Read(table, lines, order)
 
 
 def _own_users(user: Ids, order: Ids) -> Ids:

@@ -1,13 +1,14 @@
 """When something happened: timestamps, dates, text or unix time, as unix time in microseconds.
 
-Times without a zone are taken as UTC. A unix time does not say its unit, but as nobody's purchases are older
-than 1973, its size does:
+A time without a zone is wall time where the shop is. A unix time does not say its unit, but as nobody's purchases
+are older than 1973, its size does:
 
     from 10^8 seconds        from 10^11 milliseconds        from 10^14 microseconds        from 10^17 nanoseconds
 """
 
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -28,23 +29,24 @@ _UNIX_FROM = (1e8, 1e11, 1e14, 1e17)
 _UNIX_MICROSECONDS = np.array([1e6, 1e3, 1.0, 1e-3])
 
 
-def microseconds(column: Column, time_format: str = "") -> Int64s:
+def microseconds(column: Column, zone: ZoneInfo, time_format: str = "") -> Int64s:
     """Unix time of each cell, MISSING where it is empty: [n]. UnreadableData names the first row that has none.
 
-    `time_format` is strptime's, of text that is not ISO 8601.
+    A time that names no zone is wall time in `zone`; `time_format` is strptime's, of text that is not ISO 8601.
     """
     if time_format:
-        return _plain(column.converted(lambda cells: _formatted(cells, time_format), f"a time like {time_format}"))
+        read, expected = partial(_formatted, time_format), f"a time like {time_format}"
+        return _plain(column.converted(read, expected), zone)
     if pa.types.is_temporal(column.cells.type):
-        return _plain(column.converted(_in_microseconds, "times"))
+        return _plain(column.converted(_in_microseconds, "times"), zone)
     first = pc.drop_null(column.cells)[:1]
     for type_ in _TEXT:
         if _is_text(first) and _is_readable(first, type_):
-            return _plain(column.converted(partial(_read, type_), EXPECTED))
+            return _plain(column.converted(partial(_read, type_), EXPECTED), zone)
     return _of_unix(column)
 
 
-def _formatted(cells: Any, time_format: str) -> Any:
+def _formatted(time_format: str, cells: Any) -> Any:
     return pc.strptime(cells.cast(pa.string()), format=time_format, unit="us")
 
 
@@ -53,7 +55,10 @@ def _in_microseconds(cells: Any) -> Any:
     return pc.cast(cells, options=pc.CastOptions(pa.timestamp("us", zone), allow_time_truncate=True))
 
 
-def _plain(moments: Any) -> Int64s:
+def _plain(moments: Any, zone: ZoneInfo) -> Int64s:
+    """An hour that the clock shows twice is the first of the two; in one that it leaps over, nothing happens."""
+    if moments.type.tz is None and zone.key != "UTC":
+        moments = pc.assume_timezone(moments, zone.key, ambiguous="earliest", nonexistent="latest")
     unix: Int64s = moments.cast(pa.int64()).fill_null(MISSING).to_numpy()
     return unix
 
