@@ -13,7 +13,7 @@ from trainer.models.model import Grain
 from trainer.models.next_purchase import NextPurchase
 from trainer.next_purchase.examples import inputs_of, visible_lines
 from trainer.next_purchase.line_ranker import LineRanker
-from trainer.next_purchase.line_settings import LineTraining
+from trainer.next_purchase.line_settings import InStream, LineTraining
 from trainer.numbering import MICROSECONDS, Ids, SourceLines, numbered
 from trainer.progress import Silent
 from trainer.purchases import Float32s, Moments, Purchases
@@ -164,6 +164,25 @@ def test_learns_from_the_stream(stream: LineRanker, single_lines: Purchases, spl
     before = stream.scores(moment)[0, second]
     stream.observe(new, split, len(new) - 1)
     assert stream.scores(moment)[0, second] > before + 0.5
+
+
+def test_what_only_counts_keeps_its_weights_and_what_stays_keeps_its_tables_too(
+    single_lines: Purchases, split: int
+) -> None:
+    past, line = single_lines.before(split), np.array([split])
+    changed = {}
+    for in_stream in InStream:
+        ranker = fit(past, SMALL._replace(in_stream=in_stream))
+        weights, before = learnt_weights(ranker), ranker.scores(asked(single_lines, line))
+        ranker.observe(single_lines, split, len(single_lines))
+        is_same = all(np.array_equal(old, new) for old, new in zip(weights, learnt_weights(ranker), strict=True))
+        changed[in_stream] = (not is_same, not np.allclose(ranker.scores(asked(single_lines, line)), before))
+    expected = {InStream.STAYS: (False, False), InStream.COUNTS: (False, True), InStream.LEARNS: (True, True)}
+    assert changed == expected
+
+
+def learnt_weights(ranker: LineRanker) -> list[Float32s]:
+    return [weight.numpy() for weight in ranker.model.trainable_variables]
 
 
 def purchases_after(past: Purchases, item: Int64s) -> Purchases:

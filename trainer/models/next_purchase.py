@@ -1,19 +1,18 @@
 """The model that the worker serves: an LSTM over a user's orders, with heads that repeat and explore.
 
 See `trainer.next_purchase.network`, and `trainer.next_purchase.line_network` for the next line. At order grain its
-weights stay as the stream goes on (`order_ranker`); at line grain it learns on with each day (`line_ranker`).
+weights stay as the stream goes on (`order_ranker`); at line grain it learns on with each day, unless told otherwise
+(`line_ranker`).
 """
 
 from trainer.models.model import Grain, Ranker
 from trainer.next_purchase.line_fit import fit_lines
-from trainer.next_purchase.line_settings import LineTraining
+from trainer.next_purchase.line_settings import InStream, LineTraining
 from trainer.next_purchase.order_ranker import NextPurchaseRanker
 from trainer.next_purchase.training import learn
 from trainer.progress import Progress
 from trainer.purchases import Purchases
 from trainer.settings import TrainerSettings
-
-__all__ = ["NextPurchase", "NextPurchaseRanker"]
 
 
 class NextPurchase:
@@ -22,9 +21,8 @@ class NextPurchase:
     epochs: how often from each order or line; unless given, as often as helps on the newest part of the past, and at
         line grain as often as `lines` say
     lines: settings at line grain;  width: of item vectors there where `lines` are not given, half that of the state
+    name: as in tables;  in_stream: what the stream teaches it at line grain
     """
-
-    name = "next-purchase"
 
     def __init__(
         self,
@@ -33,10 +31,13 @@ class NextPurchase:
         settings: TrainerSettings | None = None,
         lines: LineTraining | None = None,
         width: int = LineTraining().embedding,
+        name: str = "next-purchase",
+        in_stream: str = InStream.LEARNS,
     ) -> None:
+        self.name = name
         self._epochs = epochs
         self._settings = settings or TrainerSettings(seed=seed)
-        usual = LineTraining(embedding=width, state=2 * width, seed=seed)
+        usual = LineTraining(embedding=width, state=2 * width, seed=seed, in_stream=InStream(in_stream))
         self._lines = lines or (usual if epochs is None else usual._replace(epochs=epochs, min_steps=1))
 
     def fit(self, past: Purchases, grain: Grain, progress: Progress) -> Ranker:

@@ -2,8 +2,8 @@
 
 from trainer.errors import GrainUnsupported
 from trainer.models.model import Grain, Ranker
-from trainer.models.next_purchase import NextPurchaseRanker
 from trainer.next_purchase.architecture import ALL_PARTS
+from trainer.next_purchase.order_ranker import NextPurchaseRanker
 from trainer.next_purchase.training import learn
 from trainer.progress import Progress
 from trainer.purchases import Purchases

@@ -120,6 +120,13 @@ ENTRIES: dict[str, Entry] = {
         )
         for part in ("lstm", "repeat", "trends")
     },
+    "next-purchase-counting": Entry(
+        "next_purchase:NextPurchase",
+        {"name": "next-purchase-counting", "in_stream": "counts"},
+        quick=None,
+        is_seeded=True,
+        by_default=False,
+    ),
     "next-purchase": Entry("next_purchase:NextPurchase", quick={"epochs": 1, "width": 64}, is_seeded=True),
 }
 """In the order in which tables show them: rules first, the champion last."""

@@ -9,7 +9,7 @@ from trainer.models.model import Grain, Ranker
 from trainer.next_purchase.architecture import Architecture
 from trainer.next_purchase.examples import Examples
 from trainer.next_purchase.line_fit import fit_lines
-from trainer.next_purchase.line_settings import LineTraining
+from trainer.next_purchase.line_settings import InStream, LineTraining
 from trainer.next_purchase.order_ranker import NextPurchaseRanker
 from trainer.next_purchase.runs import Run, run_of
 from trainer.next_purchase.tensors import Tensor
@@ -35,6 +35,7 @@ class Fitted(NamedTuple):
     """What came of learning."""
 
     ranker: Ranker
+    """Its weights stay as they are, as those of a version do."""
     model: Servable
     epochs: int
     """How often each example was learnt from."""
@@ -61,7 +62,7 @@ def fit(
 
 def line_training(settings: TrainerSettings, epochs: int | None = None) -> LineTraining:
     """What of a trainer's settings counts at line grain; `epochs`, where given, is neither raised nor lowered."""
-    usual = LineTraining(seed=settings.seed, most_epochs=settings.most_epochs)
+    usual = LineTraining(seed=settings.seed, most_epochs=settings.most_epochs, in_stream=InStream.STAYS)
     return usual if epochs is None else usual._replace(epochs=epochs, min_steps=1, most_epochs=epochs)
 
 

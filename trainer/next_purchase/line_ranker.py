@@ -1,11 +1,11 @@
-"""The trained model at line grain, asked within open orders, and learning on as the stream goes on."""
+"""The trained model at line grain, asked within open orders; what the stream teaches it, its settings say."""
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow
 
-from serving.features import PADDING, Float32s, Int64s, LineColumns
+from serving.features import PADDING, Float32s, Int32s, Int64s, LineColumns
 from trainer.models.model import LossCurve
 from trainer.next_purchase.examples import visible_lines
 from trainer.next_purchase.facts import Ledger
@@ -14,7 +14,7 @@ from trainer.next_purchase.line_examples import LineExamples, TrendsByDay, batch
 from trainer.next_purchase.line_heads import Trends
 from trainer.next_purchase.line_learner import Learner, signature, tensors
 from trainer.next_purchase.line_network import Asked, LineTables, NextLineModel, Positions
-from trainer.next_purchase.line_settings import LineTraining, positions_per_batch
+from trainer.next_purchase.line_settings import InStream, LineTraining, positions_per_batch
 from trainer.next_purchase.mixture import log_probabilities
 from trainer.next_purchase.open_orders import AskedWindows, asked_windows, windows
 from trainer.next_purchase.runs import known_items, previous_items
@@ -62,17 +62,21 @@ class LineRanker:
 
     def observe(self, purchases: Purchases, start: int, end: int) -> None:
         """Learn from the new lines what they were, as they were asked for, then count them."""
-        if start == end:
+        if start == end or self._settings.in_stream is InStream.STAYS:
             return
         known = purchases.before(end)
-        new = windows(known, self.model.run, start, end)
         previous = previous_items(known, self.model.run, self._size)
+        if self._settings.in_stream is InStream.LEARNS:
+            self._learn(self._day(known, previous, start))
+        self._counts.add(previous[start:], known_items(known.item[start:], self._size), known.at[start:])
+        self._know(known)
+
+    def _day(self, known: Purchases, previous: Int32s, start: int) -> LineExamples:
+        """The lines from `start` on, with the tables that they were asked with."""
         trends = TrendsByDay(np.zeros(1, np.int64), self._tables.trends[None])
         # There is a row for each item, in the order of items.
         followers = FollowersByDay(self._tables.followers, previous)
-        self._learn(LineExamples(new, trends, followers, self._size))
-        self._counts.add(previous[start:], known_items(known.item[start:], self._size), known.at[start:])
-        self._know(known)
+        return LineExamples(windows(known, self.model.run, start, len(known)), trends, followers, self._size)
 
     def _know(self, purchases: Purchases) -> None:
         self._tables = tables_after(purchases, self._counts, self._size)

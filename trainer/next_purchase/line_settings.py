@@ -1,5 +1,6 @@
 """What can be set about learning at line grain, and what follows from it for one shop."""
 
+from enum import StrEnum
 from typing import NamedTuple
 
 import keras
@@ -8,6 +9,17 @@ WARM_UP_STEPS = 200
 _SCORES_AT_A_TIME = 16_000_000
 """Positions times items: what a step may hold."""
 _FEWEST_POSITIONS = 64
+
+
+class InStream(StrEnum):
+    """What becomes of a ranker as the stream goes on."""
+
+    STAYS = "stays"
+    """Nothing, as of a version that serves until there is the next one."""
+    COUNTS = "counts"
+    """What everybody buys goes into its tables with every day, and its weights stay."""
+    LEARNS = "learns"
+    """Its weights learn from every day, too."""
 
 
 class LineTraining(NamedTuple):
@@ -26,6 +38,7 @@ class LineTraining(NamedTuple):
     """Of a batch; fewer where the catalogue is large."""
     learning_rate: float = 3e-3
     daily_learning_rate: float = 5e-4
+    in_stream: InStream = InStream.LEARNS
     seed: int = 0
 
 
