@@ -15,7 +15,7 @@ import uvicorn
 from serving.model_repository import ModelRepository
 from serving.triton import TritonClient, TritonSettings
 from streams.clients.publisher import PurchasePublisher
-from streams.contract.connection import KafkaConnection
+from streams.contract.connection import KafkaConnection, librdkafka_log
 from streams.contract.errors import Undelivered
 from streams.gateway.app import create_app
 from streams.gateway.broadcast import Broadcast
@@ -23,6 +23,7 @@ from streams.gateway.errors import GatewayError
 from streams.gateway.keys import KeyRing
 from streams.gateway.metrics import Metrics
 from streams.gateway.rate_limit import RateLimit
+from streams.gateway.seldom import Seldom
 from streams.gateway.services import Gateway
 from streams.gateway.serving_model import ServingModel
 from streams.gateway.settings import GatewaySettings
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 LOG_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
 GRACE_S = 5
 """How long requests may take to end when the process is told to stop."""
+QUIET_S = 10.0
+"""While the broker is away, the Kafka library says so many times a second; it is heard so often."""
 QUEUE_TIMEOUT_S = 2.0
 """How long a request waits for room among the events that are on their way to the broker."""
 
@@ -50,6 +53,7 @@ def run(
     """Serve until told to stop (SIGTERM, SIGINT). Raises GatewayError, BrokerUnavailable or TopicMismatch
     before anything is answered."""
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
+    librdkafka_log.addFilter(Seldom(QUIET_S))
     # When it has ended, uvicorn sends itself the signal once more: what was opened must be closed then, too.
     signal.signal(signal.SIGTERM, _leave)
     keys = KeyRing(Path(settings.keys_file))

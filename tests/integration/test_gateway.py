@@ -317,7 +317,7 @@ def test_it_does_what_its_own_description_says_whatever_it_is_asked(gateway: Run
         "run",
         f"{gateway.url}/openapi.json",
         *("--header", f"Authorization: {gateway.headers['Authorization']}"),
-        *("--seed", "1", "--generation-deterministic", "--max-examples", "15", "--no-color"),
+        *("--seed", "1", "--generation-deterministic", "--max-examples", "10", "--no-color"),
         *("--phases", "examples,coverage,fuzzing"),
         # A stream has no end; the tests above read it.
         *("--exclude-path", "/v1/recommendations/stream"),
