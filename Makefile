@@ -10,7 +10,7 @@ INSTALL_PYTHON := [ "$(PYTHON)" = python3 ] && [ "$$(id -u)" = 0 ] && apt-get up
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test unit integration test-faults test-swaps soak lint lock clean
+.PHONY: help setup demo test unit integration test-faults test-emails test-swaps soak lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test-faults: setup ## do damage to the running system, and see that nothing is l
 
 test-swaps: setup ## change versions under load, undo it, and offer versions that must not serve (under 5 minutes)
 	$(BIN)/pytest tests/swaps
+
+test-emails: setup ## a month of emails in fast motion, with a sender that is killed and a server that misbehaves (8 minutes)
+	$(BIN)/pytest tests/emails
 
 soak: setup ## the first of these damages at ten times its size, with the worker's memory over time (half an hour)
 	$(BIN)/pytest tests/faults/soak.py

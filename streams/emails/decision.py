@@ -65,19 +65,19 @@ def in_control(user_id: str, salt: str, share: float) -> bool:
 
 
 def decide(user_id: str, standing: Standing, known: Known, rules: Rules, now: datetime) -> Verdict:
-    """What becomes of the changes that wait for this customer."""
+    """What becomes of the changes that wait for this customer: first whether it is time, then what is left of them."""
     waiting = standing.waiting
     if waiting is None:
         return Never("nothing new that is good enough")
+    at, reason = _moment(standing, known.customer, rules, now)
+    valid_until = waiting.newest_at + rules.validity
+    if now >= valid_until:
+        return Never(f"too late: {reason or TOO_LONG}")
+    if at > now:
+        return Later(min(at, valid_until), reason)
     candidates, refused = _wanted(waiting.candidates, standing, known, rules, now)
     if refused:
         return Never(refused)
-    at, reason = _moment(standing, known.customer, rules, now)
-    valid_until = waiting.newest_at + rules.validity
-    if at >= valid_until:
-        return Never(f"too late: {reason or TOO_LONG}")
-    if at > now:
-        return Later(at, reason)
     decision = decision_id(user_id, waiting.list_id)
     if in_control(user_id, rules.control.salt, rules.control.share):
         return Withhold(Sent(decision, now, tuple(c.item_id for c in candidates), withheld=True))
@@ -89,15 +89,13 @@ def decide_again(standing: Standing, known: Known, rules: Rules, now: datetime) 
     outgoing = standing.outgoing
     if outgoing is None:
         return Never("nothing to be sent")
-    candidates, refused = _wanted(outgoing.candidates, standing, known, rules, now)
     if now >= outgoing.valid_until:
-        refused = f"too late: {outgoing.failure or TOO_LONG}"
-    if refused:
-        return Never(refused)
-    if now < outgoing.next_try:
-        return Later(outgoing.next_try, outgoing.failure)
-    awake = _awake(now, known.customer, rules)
-    return Later(awake, QUIET) if awake > now else Send(replace(outgoing, candidates=candidates))
+        return Never(f"too late: {outgoing.failure or TOO_LONG}")
+    at = _awake(max(now, outgoing.next_try), known.customer, rules)
+    if at > now:
+        return Later(min(at, outgoing.valid_until), outgoing.failure or QUIET)
+    candidates, refused = _wanted(outgoing.candidates, standing, known, rules, now)
+    return Never(refused) if refused else Send(replace(outgoing, candidates=candidates))
 
 
 def _wanted(

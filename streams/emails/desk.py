@@ -135,6 +135,8 @@ class Desk:
         verdict = self.verdict(step, user_id, now)
         match verdict:
             case Send(outgoing):
+                if outgoing.is_unknown:
+                    log.warning("email %s is sent again: nobody knows whether it was taken", outgoing.decision_id)
                 waiting = standing.waiting if standing.outgoing else None
                 step.keep(user_id, replace(standing, waiting=waiting, outgoing=outgoing, look_at=now))
                 return outgoing

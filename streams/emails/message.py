@@ -96,7 +96,6 @@ class Composer:
             "shop": self._sending.shop,
             "products": [self._shown(parcel, candidate.item_id, candidate.because) for candidate in _ranked(parcel)],
             "unsubscribe_url": self._links.unsubscribe(parcel.user_id, parcel.outgoing.decision_id),
-            "subject": _subject(parcel),
         }
 
     def _shown(self, parcel: Parcel, item_id: str, because: tuple[str, ...]) -> Shown:
@@ -104,7 +103,7 @@ class Composer:
         reasons = tuple(readable(parcel.titles[id_]) for id_ in because if id_ != item_id)
         url = self._links.click(parcel.user_id, parcel.outgoing.decision_id, item_id)
         tile = TILES[hashlib.blake2b(item_id.encode(), digest_size=1).digest()[0] % len(TILES)]
-        return Shown(title, url, reasons, title[:1].upper(), tile)
+        return Shown(title, url, reasons, _initial(title), tile)
 
 
 def readable(title: str, longest: int = LONGEST_TITLE) -> str:
@@ -112,6 +111,11 @@ def readable(title: str, longest: int = LONGEST_TITLE) -> str:
     plain = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in _BIDI.sub("", title))
     words = " ".join(plain.split())
     return words if len(words) <= longest else words[: longest - 1].rstrip() + "…"
+
+
+def _initial(title: str) -> str:
+    """The first letter or digit, which every font has."""
+    return next((character.upper() for character in title if character.isalnum()), "·")
 
 
 def _ranked(parcel: Parcel) -> list[Candidate]:

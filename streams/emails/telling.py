@@ -1,6 +1,7 @@
 """What happened to emails, onto the topics: published from the state, and kept there until the broker has it."""
 
 import logging
+from typing import NamedTuple
 
 from streams.clients.delivery import Delivery, RecordSender
 from streams.contract import topics
@@ -14,13 +15,20 @@ AT_ONCE = 1_000
 TIMEOUT_S = 30.0
 
 
+class _Way(NamedTuple):
+    """A record that was sent, and what will be known of its arrival."""
+
+    record: Untold
+    delivery: Delivery
+
+
 class Teller:
     """Publishes what the state has to tell. What is published again after a crash has the same key and value."""
 
     def __init__(self, connection: KafkaConnection, state: State) -> None:
         """Raises BrokerUnavailable or TopicMismatch where there is nothing to publish to."""
         self._state = state
-        self._on_the_way: dict[Untold, Delivery] = {}
+        self._on_the_way: dict[tuple[str, bytes], _Way] = {}
         self._senders = {
             topic.name: RecordSender(connection, topic.name, TIMEOUT_S, TIMEOUT_S)
             for topic in (topics.EMAIL_EVENTS, topics.CUSTOMERS)
@@ -28,14 +36,12 @@ class Teller:
 
     def tell(self) -> bool:
         """Send what is to be told, and note what has arrived; whether there was anything. Waits for nothing."""
-        arrived = [record for record, delivery in self._on_the_way.items() if delivery.done()]
-        if arrived:
-            self._note(arrived)
-        new = [record for record in self._state.untold(AT_ONCE) if record not in self._on_the_way]
+        arrived = self._note()
+        new = [record for record in self._state.untold(AT_ONCE) if _place(record) not in self._on_the_way]
         for record in new:
             delivery = self._senders[record.topic.name].try_send("an email event", record.key, record.value)
             if delivery is not None:
-                self._on_the_way[record] = delivery
+                self._on_the_way[_place(record)] = _Way(record, delivery)
         return bool(arrived or new)
 
     def is_idle(self) -> bool:
@@ -49,15 +55,24 @@ class Teller:
                 sender.close(TIMEOUT_S)
             except Undelivered as error:
                 log.warning("%s", error)
-        self._note([record for record, delivery in self._on_the_way.items() if delivery.done()])
+        self._note()
 
-    def _note(self, records: list[Untold]) -> None:
+    def _note(self) -> int:
+        """Note what has arrived since the last time; how many records that are."""
+        done = {place: way for place, way in self._on_the_way.items() if way.delivery.done()}
+        if not done:
+            return 0
         step = self._state.step()
-        for record in records:
-            delivery = self._on_the_way.pop(record)
+        for place, (record, delivery) in done.items():
+            del self._on_the_way[place]
             try:
                 delivery.result()
                 step.told(record)
             except ContractError as error:
                 log.warning("%s; it is sent again", error)
         step.write()
+        return len(done)
+
+
+def _place(record: Untold) -> tuple[str, bytes]:
+    return record.topic.name, record.key

@@ -31,8 +31,7 @@ def mail(tmp_path: Path) -> Iterator[MailServer]:
         yield server
 
 
-async def failure(server: MailServer, connection: Connection | None = None, **settings: object) -> HandoverFailed:
-    connection = connection or Connection(server.settings(**settings))
+async def failure(connection: Connection) -> HandoverFailed:
     with pytest.raises(HandoverFailed) as caught:
         await connection.hand_over(LETTER, yes)
     assert "ada@home" not in str(caught.value)
@@ -72,7 +71,7 @@ async def test_what_the_server_may_do_instead_of_saying_yes(
 ) -> None:
     mail.behave(mood)
     connection = Connection(mail.settings(smtp_timeout_s=3.0))
-    found = await failure(mail, connection)
+    found = await failure(connection)
     assert str(found).startswith(words)
     assert (found.is_final, found.is_unknown) == (is_final, is_unknown)
     assert len(mail.taken()) == n_taken
@@ -85,8 +84,8 @@ async def test_a_server_that_is_away_can_be_there_later(mail: MailServer) -> Non
     connection = Connection(mail.settings())
     assert await connection.hand_over(LETTER, yes)
     mail.stop()
-    assert not (await failure(mail, connection)).is_final
-    assert str(await failure(mail, connection)).startswith("the SMTP server cannot be reached")
+    assert not (await failure(connection)).is_final
+    assert str(await failure(connection)).startswith("the SMTP server cannot be reached")
     mail.start()
     assert await connection.hand_over(LETTER, yes)
     await connection.quit()
@@ -106,9 +105,9 @@ async def test_over_tls_with_a_password_and_not_without(tmp_path: Path, security
         right = Connection(mail.settings(**safe, **who("geheim")))
         assert await right.hand_over(LETTER, yes)
         await right.quit()
-        wrong = await failure(mail, **safe, **who("falsch"))
+        wrong = await failure(Connection(mail.settings(**safe, **who("falsch"))))
         assert str(wrong) == "the SMTP server lets nobody in: 535"
         assert not wrong.is_final
-        stranger = await failure(mail, **safe | {"smtp_ca_file": ""}, **who("geheim"))
+        stranger = await failure(Connection(mail.settings(**safe | {"smtp_ca_file": ""}, **who("geheim"))))
         assert "certificate" in str(stranger).lower()
     assert len(mail.taken()) == 1

@@ -126,7 +126,8 @@ def test_what_would_be_too_late_is_never_sent() -> None:
     capped = replace(
         after_list(Standing(), a_list("o1", ["cups"]), rules), sent=tuple(Sent(f"d{n}", NOON, ()) for n in range(100))
     )
-    assert verdict(rules, standing=capped) == Never("too late: 100 in a week are enough")
+    assert verdict(rules, standing=capped) == Later(NOON + 2 * DAY, "100 in a week are enough")
+    assert verdict(rules, standing=capped, now=NOON + 2 * DAY) == Never("too late: 100 in a week are enough")
 
 
 def test_the_control_group_gets_none_at_the_moment_when_it_would() -> None:
@@ -167,6 +168,18 @@ def test_between_decision_and_sending_everything_is_asked_again() -> None:
     assert decide_again(replace(standing, unsubscribed="e1"), known(), rules, NOON) == Never("unsubscribed")
     assert decide_again(standing, known(), rules, NOON + 10 * HOUR) == Later(NOON + 20 * HOUR, "quiet hours")
     assert decide_again(standing, known(), rules, NOON + 48 * HOUR) == Never("too late: nobody looked at it in time")
+
+
+def test_an_email_that_failed_waits_for_its_next_try_and_no_longer_than_it_is_valid() -> None:
+    rules = rules_with(timing={"valid_hours": 48})
+    failed = outgoing(rules).outgoing
+    assert failed is not None
+    failed = replace(failed, next_try=NOON + HOUR, failure="the SMTP server said 452")
+    standing = replace(Standing(), outgoing=failed)
+    assert decide_again(standing, known(), rules, NOON) == Later(NOON + HOUR, "the SMTP server said 452")
+    late = replace(Standing(), outgoing=replace(failed, next_try=NOON + 3 * DAY))
+    assert decide_again(late, known(), rules, NOON) == Later(NOON + 2 * DAY, "the SMTP server said 452")
+    assert decide_again(late, known(), rules, NOON + 2 * DAY) == Never("too late: the SMTP server said 452")
 
 
 @given(attempts=st.integers(1, 30), decision=st.text(min_size=1))

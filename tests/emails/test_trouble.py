@@ -1,0 +1,171 @@
+"""The SMTP server refuses, is slow, hangs up or is away; and a kill at the one moment that nobody can mend."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from deploy.cli import main
+from deploy.stack.process import wait_until
+from streams.contract import messages, topics
+from streams.contract.connection import KafkaConnection
+from streams.contract.email_messages import Customer
+from streams.emails.dry_run import outlooks
+from streams.emails.rules import read_rules
+from tests.emails.emailing import Emailing
+from tests.emails.mail import MailServer
+from tests.emails.sending import send
+from tests.emails_made import NEVER, SENDING, a_list
+
+START = datetime(2011, 11, 9, 12, tzinfo=UTC)
+VALID = timedelta(hours=10)
+USERS = [f"customer-{number}" for number in range(12)]
+
+RULES = f"""
+[timing]
+wait_after_purchase_hours = 0
+merge_hours = 0
+valid_hours = {VALID / timedelta(hours=1)}
+quiet_from = {NEVER}
+quiet_until = {NEVER}
+[control]
+share = 0
+[sending]
+""" + "\n".join(f'{name} = "{value}"' for name, value in SENDING.items())
+
+
+@pytest.fixture
+def mail(tmp_path: Path) -> Iterator[MailServer]:
+    with MailServer(tmp_path / "mail") as server:
+        yield server
+
+
+@pytest.fixture
+def emailing(kafka: KafkaConnection, mail: MailServer, tmp_path: Path) -> Iterator[Emailing]:
+    """Not yet started: all customers have a list that is news."""
+    customers = {messages.user_key(u): Customer(u, f"{u}@mail.example") for u in USERS}
+    send(kafka, topics.CUSTOMERS, {key: messages.encode(customer) for key, customer in customers.items()})
+    lists = {messages.user_key(u): a_list("o1", ["cups"], user_id=u, at=START) for u in USERS}
+    send(kafka, topics.RECOMMENDATIONS, {key: messages.encode(made) for key, made in lists.items()})
+    process = Emailing(kafka, mail, tmp_path / "emails", RULES)
+    yield process
+    process.stop()
+    assert "@mail.example" not in process.process.log.read_text()
+
+
+@pytest.fixture
+def nextup(kafka: KafkaConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """The command, with the settings of the test."""
+    monkeypatch.setenv("NEXTUP_KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers)
+    monkeypatch.setenv("NEXTUP_KAFKA_TOPIC_PREFIX", kafka.topic_prefix)
+    monkeypatch.setenv("NEXTUP_EMAILS_RULES", str(tmp_path / "emails" / "rules.toml"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str) -> Result:
+        result = CliRunner().invoke(main, ["emails", *arguments])
+        assert result.exit_code == 0, result.output
+        return result
+
+    return run
+
+
+def arrivals(mail: MailServer) -> Counter[str]:
+    return Counter(letter.recipient.partition("@")[0] for letter in mail.taken())
+
+
+def test_an_outage_delays_emails_and_loses_none(mail: MailServer, emailing: Emailing) -> None:
+    mail.stop()
+    emailing.start_at(START)
+    emailing.rest_at(START)
+    assert arrivals(mail) == {}
+    mail.start()
+    emailing.rest_at(START + timedelta(minutes=5))
+    assert arrivals(mail) == dict.fromkeys(USERS, 1)
+    assert {letter.date for letter in mail.taken()} == {START + timedelta(minutes=5)}
+
+
+def test_what_could_not_be_sent_in_time_is_given_up_and_listed(
+    mail: MailServer, emailing: Emailing, nextup: Callable[..., Result]
+) -> None:
+    mail.behave("full")
+    emailing.start_at(START)
+    for hour in range(1, 11):
+        emailing.rest_at(START + timedelta(hours=hour))
+    mail.behave("kind")
+    emailing.rest_at(START + timedelta(days=1))
+    assert arrivals(mail) == {}
+    listed = nextup("given-up").output
+    assert listed.count("too late: the SMTP server said 452") == len(USERS)
+    assert all(user_id in listed for user_id in USERS)
+
+
+def test_a_refusal_for_good_is_given_up_at_once(
+    mail: MailServer, emailing: Emailing, nextup: Callable[..., Result]
+) -> None:
+    mail.behave("strict")
+    emailing.start_at(START)
+    emailing.rest_at(START)
+    assert nextup("given-up").output.count("the SMTP server said 550") == len(USERS)
+
+
+@pytest.mark.parametrize("mood", ["slow", "hangs-up"])
+def test_a_server_that_is_slow_or_hangs_up_gets_each_email_once_in_the_end(
+    mail: MailServer, emailing: Emailing, mood: str
+) -> None:
+    mail.behave(mood)
+    emailing.start_at(START)
+    emailing.rest_at(START)
+    mail.behave("kind")
+    emailing.rest_at(START + timedelta(hours=1))
+    assert arrivals(mail) == dict.fromkeys(USERS, 1)
+
+
+@pytest.mark.parametrize(("if_unknown", "expected"), [("resend", 2), ("give-up", 1)])
+def test_killed_before_the_servers_answer_an_email_comes_twice_under_one_id_or_is_listed(
+    mail: MailServer, emailing: Emailing, nextup: Callable[..., Result], if_unknown: str, expected: int
+) -> None:
+    emailing.set("NEXTUP_EMAILS_IF_UNKNOWN", if_unknown)
+    mail.behave("stalls")
+    emailing.start_at(START)
+    wait_until(lambda: len(mail.taken()) == 4, 120, "as many emails as there are connections were taken")
+    time.sleep(0.5)
+    mail.behave("kind")
+    emailing.kill()
+    emailing.rest_at(START)
+    taken = Counter(letter.message_id for letter in mail.taken())
+    assert len(taken) == len(USERS), "none is lost"
+    assert Counter(taken.values()) == {expected: 4, 1: 8} if expected == 2 else {1: 12}
+    assert nextup("given-up").output.count("it may have arrived") == (0 if if_unknown == "resend" else 4)
+
+
+def test_a_dry_run_tells_what_would_be_sent_and_why_not_and_sends_nothing(
+    kafka: KafkaConnection, mail: MailServer, emailing: Emailing, nextup: Callable[..., Result]
+) -> None:
+    def outlook(moment: datetime) -> Counter[tuple[str, str]]:
+        found = outlooks(kafka, read_rules(emailing.folder / "rules.toml"), mail.settings(), {}, lambda: moment)
+        return Counter((each.what, each.reason) for each in found)
+
+    stranger = a_list("o1", ["cups"], user_id="stranger", at=START)
+    send(kafka, topics.RECOMMENDATIONS, {b"stranger": messages.encode(stranger)})
+    assert outlook(START) == {("send", ""): 12, ("never", "no address is known"): 1}
+    assert outlook(START + VALID) == {("never", "too late: nobody looked at it in time"): 13}
+    emailing.start_at(START)
+    emailing.rest_at(START)
+    assert arrivals(mail) == dict.fromkeys(USERS, 1)
+    assert outlook(START) == {("never", "no address is known"): 1}, "what was sent is known from the topic"
+    fresh = a_list("o2", ["forks"], user_id=USERS[0], at=datetime.now(UTC))
+    send(kafka, topics.RECOMMENDATIONS, {messages.user_key(USERS[0]): messages.encode(fresh)})
+    assert "1 send" in nextup("--dry-run").output
+
+
+def test_the_report_counts_what_became_of_the_emails(
+    mail: MailServer, emailing: Emailing, nextup: Callable[..., Result]
+) -> None:
+    assert "0 emails to 0 customers" in nextup("report").output
+    emailing.start_at(START)
+    emailing.rest_at(START)
+    assert "12 emails to 12 customers; 0 withheld" in nextup("report").output
