@@ -8,7 +8,7 @@ from pathlib import Path
 
 from streams.contract import messages
 from streams.contract.connection import KafkaConnection
-from tests.integration.test_trainer import a_shop, write_log
+from tests.integration.trainers import a_shop, write_log
 from tests.integration.workers import environment_of
 
 

@@ -10,7 +10,7 @@ from streams.contract import messages, topics
 from streams.contract.connection import KafkaConnection
 from streams.contract.messages import Event
 from tests.conftest import PARTITIONS
-from tests.integration.test_trainer import Steps, a_shop, write_log
+from tests.integration.trainers import Steps, a_shop, write_log
 from tests.unit.test_trainer_history import bought
 from trainer import log_store
 from trainer.log_store import LogStore

@@ -1,144 +1,30 @@
 """Training and release against a real broker and a real Triton server."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 from confluent_kafka import Producer
 
-from deploy.stack.triton import TritonServer
 from serving.errors import ModelUnavailable
 from serving.model_repository import ModelRepository
 from serving.triton import TritonSettings
-from serving.triton_control import TritonControl, connected
+from serving.triton_control import TritonControl
 from streams.contract import messages
 from streams.contract.connection import KafkaConnection
 from streams.contract.errors import TopicMismatch
-from streams.contract.messages import Event, ModelVersion
-from tests import small_model
-from tests.unit.test_trainer_history import at, bought, returned
+from tests.integration.trainers import Steps, Trainer, candidate, write_log
+from tests.unit.test_trainer_history import bought, returned
 from trainer.announcement import announce, announced
 from trainer.errors import NotEnoughData, ReleaseRefused
-from trainer.nightly.run import Outcome, Systems, run
-from trainer.nightly.settings import NightlySettings
-from trainer.progress import Progress, Silent
+from trainer.nightly.run import Systems
+from trainer.progress import Silent
 from trainer.purchase_history import read
-from trainer.release import Release, release
+from trainer.release import release
 from trainer.settings import TrainerSettings
 
 SETTINGS = TrainerSettings(epochs=1, most_epochs=1, min_events=10)
-
-
-class Steps(Silent):
-    """Remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self.parts = 0
-        self.totals = 0
-
-    def started(self, step: str, total: int | None) -> None:
-        self.names.append(step)
-        self.totals += total or 0
-
-    def advanced(self, parts: int) -> None:
-        self.parts += parts
-
-
-@pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.node.name)
-
-
-@pytest.fixture
-def repository(triton: TritonServer) -> ModelRepository:
-    return ModelRepository(triton.model_repository)
-
-
-class Trainer:
-    """Learns from the log that a test has written, with all that it needs but the purchases."""
-
-    def __init__(self, systems: Systems, learning: TrainerSettings) -> None:
-        self.systems, self.learning = systems, learning
-
-    def run(self, progress: Progress, **rule: Any) -> Outcome:
-        return run(self.systems, self.learning, NightlySettings(**rule), progress)
-
-    def release(self, progress: Progress) -> ModelVersion:
-        """Whatever is learnt."""
-        version = self.run(progress, rule="always").version
-        assert version is not None
-        return version
-
-
-@pytest.fixture
-def trainer(
-    kafka: KafkaConnection, settings: TritonSettings, repository: ModelRepository, name: str, tmp_path: Path
-) -> Trainer:
-    learning = msgspec.structs.replace(SETTINGS, datadir=str(tmp_path / "trainer"))
-    return Trainer(Systems(kafka, settings, repository, name), learning)
-
-
-@pytest.fixture
-def settings(triton: TritonServer) -> TritonSettings:
-    return TritonSettings(triton.grpc_address)
-
-
-@pytest.fixture
-def control(settings: TritonSettings) -> Iterator[TritonControl]:
-    with connected(settings) as control:
-        yield control
-
-
-def write_log(kafka: KafkaConnection, *events: Event | bytes) -> None:
-    """Log records of events, and tombstones of keys."""
-    producer = Producer(kafka.for_confluent(partitioner="murmur2_random"))
-    for event in events:
-        key, value = (
-            (event, None)
-            if isinstance(event, bytes)
-            else (messages.log_key(event.user_id, event.event_id), messages.encode(event))
-        )
-        producer.produce(f"{kafka.topic_prefix}purchase-log", key=key, value=value)
-    assert producer.flush(10) == 0
-
-
-def a_shop() -> list[Event]:
-    return [
-        bought(f"{user}-{n}", n * 5 + user / 50, f"item {user % 9}", f"item {n}", user=f"user {user}")
-        for user in range(30)
-        for n in range(5)
-    ]
-
-
-def candidate(repository: ModelRepository, name: str, shift: int, **changes: object) -> Release:
-    """A version made without training; it is published under another model's name to be built."""
-    golden = small_model.publish(repository, 1, shift=shift, name=f"{name}-source-{shift}")
-    made = repository.read(f"{name}-source-{shift}", 1)
-    metadata = msgspec.structs.replace(made.metadata, name=name, version=0, **changes)
-    return Release(metadata, made.vocabulary, small_model.onnx_bytes(made.vocabulary.n_items, shift), golden)
-
-
-def test_a_training_ends_with_an_announced_version_that_answers(
-    kafka: KafkaConnection, trainer: Trainer, repository: ModelRepository, control: TritonControl, name: str
-) -> None:
-    write_log(kafka, *a_shop())
-    steps = Steps()
-    version = trainer.release(steps)
-    assert (version.version, version.n_events) == (1, 150)
-    assert version.trained_from == at(0)
-    assert announced(kafka, name) == version
-    released = repository.read(name, 1)
-    assert released.metadata.metrics == version.metrics
-    assert released.metadata.k_candidates == released.vocabulary.n_items == 9
-    golden = repository.read_golden(name, 1)
-    assert np.array_equal(control.ask(name, 1, golden.inputs).item_index, golden.answers.item_index)
-    assert steps.names[-1] == "releasing"
-    assert steps.parts >= steps.totals > 0
 
 
 def test_the_log_is_read_without_what_was_repeated_replaced_or_removed(kafka: KafkaConnection) -> None:

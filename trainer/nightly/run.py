@@ -24,7 +24,7 @@ from streams.contract.messages import Decision, ModelVersion
 from trainer import purchase_history
 from trainer.announcement import announce_decision, announced
 from trainer.candidate import exported, golden_inputs, reasons, release_of
-from trainer.errors import NotEnoughData
+from trainer.errors import DataFolderUnusable, NotEnoughData
 from trainer.holdout import Metrics, Split, measure, split_by_time
 from trainer.log_store import LogStore
 from trainer.models.model import Grain
@@ -90,7 +90,12 @@ def run(systems: Systems, learning: TrainerSettings, rule: NightlySettings, prog
     Triton; in all these cases the version before goes on answering. How many cores it uses is the process's business:
     see trainer.training.use_threads.
     """
-    return _Run(systems, learning, rule, Timings(progress, UNITS), datetime.now(UTC)).outcome()
+    try:
+        return _Run(systems, learning, rule, Timings(progress, UNITS), datetime.now(UTC)).outcome()
+    except OSError as error:
+        raise DataFolderUnusable(
+            f"{error}; trainer.datadir and models.repository need to be writable and have room. Nothing was released"
+        ) from None
 
 
 class _Plan(NamedTuple):
