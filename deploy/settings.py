@@ -20,8 +20,8 @@ from deploy.errors import SettingsError
 from serving.triton import TritonSettings
 from streams.contract.connection import KafkaConnection
 from streams.contract.topics import TopicLayout
-from streams.gateway.settings import GatewaySettings
 from streams.emails.settings import EmailSettings
+from streams.gateway.settings import GatewaySettings
 from streams.worker.settings import WorkerSettings
 from trainer.guard.settings import GuardSettings
 from trainer.nightly.settings import NightlySettings

@@ -1,7 +1,7 @@
 """`nextup model`: which versions there are, which one answers, and changing that."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Literal
 
 import click
@@ -115,8 +115,10 @@ def guard(settings: Settings, once: bool, as_json: bool) -> None:
 
     A change is made as soon as it is statistically clear, however often one looks: see trainer/guard.
     """
-    with _swaps(settings) as swaps:
-        watching = Guard(settings.kafka, settings.models.name, settings.guard, swaps)
+    with (
+        _swaps(settings) as swaps,
+        closing(Guard(settings.kafka, settings.models.name, settings.guard, swaps)) as watching,
+    ):
         if not once:
             out.print("watching; Ctrl-C ends it")
         for verdict in watching.judge_once() if once else watching.judge():

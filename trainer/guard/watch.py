@@ -74,6 +74,9 @@ class Guard:
         self._reader = OutcomeReader(connection)
         self._tallies: list[Tally] = []
 
+    def close(self) -> None:
+        self._reader.close()
+
     def judge(self) -> Iterator[Verdict]:
         """For ever: whatever has changed since the last look."""
         before: list[Verdict] = []

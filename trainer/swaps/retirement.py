@@ -33,14 +33,13 @@ def retire(
 
     Where no worker runs nobody is waited for.
     """
-    running = workers.live_workers(connection)
-    late = workers.await_all(connection, announced, settings.workers_within_s)
-    if late:
-        return Retired(late=tuple(sorted(state.worker for state in late)))
+    waited = workers.await_all(connection, announced, settings.workers_within_s)
+    if waited.late:
+        return Retired(late=waited.late)
     name, pinned = announced.name, repository.pinned(announced.name)
     held = to_hold(announced, pinned, settings.keep_loaded)
     if held != pinned:
-        time.sleep(settings.grace_s if running else 0)
+        time.sleep(settings.grace_s if waited.following else 0)
         hold(name, held, repository, control)
     removed = to_remove(repository.versions(name), held, settings.keep_versions)
     for version in removed:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 from confluent_kafka import Message
@@ -44,11 +45,20 @@ def follows(state: WorkerState, announced: ModelVersion) -> bool:
     return (state.version, state.challenger) == (announced.version, challenger)
 
 
-def await_all(connection: KafkaConnection, announced: ModelVersion, within_s: float) -> list[WorkerState]:
-    """The workers that do not ask what was announced once all do, or once the time is over: none, one hopes."""
+class Waited(NamedTuple):
+    """The workers there were at the end of the waiting, by name."""
+
+    following: tuple[str, ...]
+    late: tuple[str, ...]
+    """Those that do not ask what was announced: none, one hopes."""
+
+
+def await_all(connection: KafkaConnection, announced: ModelVersion, within_s: float) -> Waited:
+    """Until all workers ask what was announced, or the time is over."""
     deadline = time.monotonic() + within_s
     while True:
-        late = [state for state in live_workers(connection) if not follows(state, announced)]
+        states = sorted(live_workers(connection), key=lambda state: state.worker)
+        late = tuple(state.worker for state in states if not follows(state, announced))
         if not late or time.monotonic() >= deadline:
-            return late
+            return Waited(tuple(state.worker for state in states if state.worker not in late), late)
         time.sleep(POLL_S)
