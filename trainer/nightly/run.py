@@ -158,14 +158,17 @@ class _Run:
     def _plan(self, purchases: Purchases) -> _Plan:
         serving = announced(self.systems.kafka, self.systems.name)
         opponent = opponent_of(serving, self.systems.repository, self.rule.rule)
-        whole = split_by_time(purchases, self.learning.holdout_days)
         if isinstance(opponent, str):
-            return _Plan(_checked(whole), without_asking(self.now, opponent))
-        unseen = split_by_time(purchases, self.learning.holdout_days, opponent.learnt_to)
+            return _Plan(_checked(self._split(purchases)), without_asking(self.now, opponent))
+        unseen = self._split(purchases, opponent.learnt_to)
         n_orders = len(unseen.held_out)
-        if n_orders < self.rule.min_orders:
-            return _Plan(_checked(whole), unsure(self.now, opponent.number, n_orders, self.rule))
-        return _Plan(_checked(unseen), opponent)
+        if n_orders >= self.rule.min_orders:
+            return _Plan(_checked(unseen), opponent)
+        decision = unsure(self.now, opponent.number, n_orders, self.rule)
+        return _Plan(_checked(self._split(purchases)) if decision.released else unseen, decision)
+
+    def _split(self, purchases: Purchases, learnt_to: int | None = None) -> Split:
+        return split_by_time(purchases, self.learning.holdout_days, learnt_to)
 
     def _grain(self, purchases: Purchases) -> Grain:
         return grains.suiting(purchases) if self.learning.grain == "auto" else Grain(self.learning.grain)
@@ -180,9 +183,9 @@ class _Run:
             graph = exported(judged.model, golden_inputs(split.held_out, grain)).onnx
             candidate = Version(Vocabulary(split.past.item_ids), graph)
             ours, theirs = (version.answered(asked, progress.advanced) for version in (candidate, opponent.version))
-        comparison = compare(asked, ours, theirs, opponent.number, self.learning.seed)
-        decision = decide(self.now, comparison, self.rule)
-        progress.noted(decision.reason)
+            comparison = compare(asked, ours, theirs, opponent.number, self.learning.seed)
+            decision = decide(self.now, comparison, self.rule)
+            progress.noted(decision.reason)
         return decision
 
     def _candidate(
