@@ -178,6 +178,14 @@ def test_probabilities_lie_between_none_and_certainty(name: str, grain: Grain) -
     assert (probabilities <= 1).all()
 
 
+@pytest.mark.parametrize("name", ["transaction-lstm-user", "lstm-recency-attention"])
+def test_the_probabilities_of_the_one_next_line_add_up_to_one(name: str) -> None:
+    ranker = fresh(name, Grain.LINE)
+    assert isinstance(ranker, Probabilistic)
+    np.testing.assert_allclose(ranker.probabilities(ranker.scores(moments(Grain.LINE))).sum(axis=1), 1, rtol=1e-4)
+    assert not isinstance(fresh(name, Grain.ORDER), Probabilistic), "an order has more than one item"
+
+
 @pytest.mark.parametrize("name", ENTRIES)
 def test_a_model_goes_by_the_name_that_it_is_registered_under(name: str) -> None:
     assert registry.create(name).name == name

@@ -32,6 +32,7 @@ from trainer.models.keras_training import (
 )
 from trainer.models.model import Frozen, Grain, LossCurve
 from trainer.models.next_lines import NextLines
+from trainer.models.one_next_item import OneNextItem
 from trainer.models.recency import RECENCY_BUCKETS, recency_buckets
 from trainer.models.schedule import Schedule
 from trainer.models.windows import known, looked_up, newest
@@ -79,7 +80,8 @@ class RecencyLSTM:
         network = self.network(past)
         examples = Sequences(past, grain, self._length, self._seed)
         loss_curve = learn(network, next_item_loss(), examples, self._schedule, self._seed, progress, self.name)
-        return RecencyLSTMRanker(network, self._length, past.vocabulary_size, loss_curve)
+        ranker = RecencyLSTMLineRanker if grain is Grain.LINE else RecencyLSTMRanker
+        return ranker(network, self._length, past.vocabulary_size, loss_curve)
 
     def network(self, past: Purchases) -> keras.Model:
         """From items and recency buckets [B, L] to logits [B, L, V]; what is padded has no influence."""
@@ -142,3 +144,7 @@ class RecencyLSTMRanker(Frozen):
         item = known(looked_up(moments.purchases.item[line], places), self._vocabulary_size, otherwise=PADDING)
         age = moments.as_of[:, None] - looked_up(moments.purchases.at[line], places)
         return {"item": item, "recency": np.where(item == PADDING, PADDING, recency_buckets(age))}
+
+
+class RecencyLSTMLineRanker(OneNextItem, RecencyLSTMRanker):
+    """Its scores are logits of the one next line."""

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from serving.features import PADDING, UNKNOWN, Int32s, Int64s
 from trainer.models.keras_training import Arrays, all_items, answered, compiled, learn, next_item_loss, seeded
 from trainer.models.model import Frozen, Grain, LossCurve
+from trainer.models.one_next_item import OneNextItem
 from trainer.models.schedule import Schedule
 from trainer.models.windows import from_oldest, known, looked_up
 from trainer.progress import Progress
@@ -74,7 +75,8 @@ class TransactionLSTM:
         network = keras.Model(encoder.input, head(encoder.output))
         examples = Orders(past, embedding, self._seed)
         loss_curve = learn(network, next_item_loss(), examples, self._schedule, self._seed, progress, self.name)
-        return TransactionLSTMRanker(encoder, head, embedding, past.vocabulary_size, loss_curve)
+        ranker = TransactionLSTMLineRanker if grain is Grain.LINE else TransactionLSTMRanker
+        return ranker(encoder, head, embedding, past.vocabulary_size, loss_curve)
 
     def _network(self, past: Purchases, n_users: int) -> tuple[keras.Model, layers.Layer]:
         """From items (and users) [B, L] to states [B, L, units], and from states to logits."""
@@ -184,6 +186,10 @@ class TransactionLSTMRanker(Frozen):
         places = runs(start, end)
         items[row, 1 + places - start[row]] = item[places]
         return _inputs(items, self._embedding, orders.user[piece])
+
+
+class TransactionLSTMLineRanker(OneNextItem, TransactionLSTMRanker):
+    """Its scores are logits of the one next line."""
 
 
 def returning(past: Purchases) -> Int32s:

@@ -36,6 +36,7 @@ from trainer.models.keras_training import (
 )
 from trainer.models.model import Frozen, Grain, LossCurve
 from trainer.models.next_lines import NextLines
+from trainer.models.one_next_item import OneNextItem
 from trainer.models.schedule import Schedule
 from trainer.models.windows import known, looked_up, newest
 from trainer.progress import Progress, timed_step
@@ -86,7 +87,8 @@ class Word2VecLSTM:
         loss_curve = learn(
             network, next_item_loss(), Windows(past, grain, self._seed), self._schedule, self._seed, progress, self.name
         )
-        return Word2VecLSTMRanker(network, predicted(past), loss_curve)
+        ranker = Word2VecLSTMLineRanker if grain is Grain.LINE else Word2VecLSTMRanker
+        return ranker(network, predicted(past), loss_curve)
 
     def _network(self, past: Purchases, vectors: Float32s) -> keras.Model:
         """From items [B, L] to logits [B, L, V]."""
@@ -176,3 +178,7 @@ class Word2VecLSTMRanker(Frozen):
             scores[[*range(FIRST_ITEM), *given]] = -np.inf
             given.append(int(scores.argmax()))
         return given
+
+
+class Word2VecLSTMLineRanker(OneNextItem, Word2VecLSTMRanker):
+    """Its scores are logits of the one next line."""
