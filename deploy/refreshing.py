@@ -7,9 +7,9 @@ it again, and what has been done is not done twice.
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 import msgspec
-from confluent_kafka import Message
 
 from deploy.file_publishing import paced
 from deploy.settings import RefreshSettings
@@ -21,13 +21,16 @@ from streams.contract.reading import read_to_end
 from streams.contract.topics import RECOMMENDATIONS
 from trainer.announcement import announced
 
+Record: TypeAlias = tuple[bytes | None, bytes | None]
+"""Key and value."""
+
 
 def refresh_stale_lists(connection: KafkaConnection, model_name: str, settings: RefreshSettings) -> int:
     """Ask for all of them, at most `settings.rate` a second; how many. Returns once the broker has all questions."""
     now = datetime.now(UTC)
     standing = announced(connection, model_name)
-    lists = read_to_end(connection, connection.topic_prefix + RECOMMENDATIONS.name)
-    wanted = stale_lists(lists, standing, now, settings)
+    records = read_to_end(connection, connection.topic_prefix + RECOMMENDATIONS.name)
+    wanted = stale_lists(((record.key(), record.value()) for record in records), standing, now, settings)
     with PurchasePublisher(connection) as publisher:
         for refresh in paced(iter(wanted), settings.rate):
             publisher.publish(refresh)
@@ -35,10 +38,10 @@ def refresh_stale_lists(connection: KafkaConnection, model_name: str, settings: 
 
 
 def stale_lists(
-    records: Iterable[Message], standing: ModelVersion | None, now: datetime, settings: RefreshSettings
+    records: Iterable[Record], standing: ModelVersion | None, now: datetime, settings: RefreshSettings
 ) -> list[Refresh]:
     """One for each active customer whose newest list is stale, as of `now`."""
-    wanted: dict[bytes, Refresh] = {}
+    wanted: dict[bytes | None, Refresh] = {}
     for key, made in _lists(records):
         if made is not None and is_active(made, now, settings) and is_stale(made, standing, now, settings):
             wanted[key] = Refresh(_event_id(made, standing, now), made.user_id, now)
@@ -69,10 +72,10 @@ def _event_id(made: RecommendationList, standing: ModelVersion | None, now: date
     return f"refresh-{made.list_id}-{standing.version if standing else 0}-{now:%Y-%m-%d}"
 
 
-def _lists(records: Iterable[Message]) -> Iterator[tuple[bytes, RecommendationList | None]]:
+def _lists(records: Iterable[Record]) -> Iterator[tuple[bytes | None, RecommendationList | None]]:
     """None for what was taken back, and for what is no list."""
-    for record in records:
+    for key, value in records:
         try:
-            yield record.key() or b"", messages.recommendation_list.decode(record.value() or b"")
+            yield key, messages.recommendation_list.decode(value or b"")
         except msgspec.MsgspecError:
-            yield record.key() or b"", None
+            yield key, None

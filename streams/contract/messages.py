@@ -154,7 +154,10 @@ class ShadowOutcome(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True, omit_defaults=True):
-    """What became of the list that stood before a purchase: which bought items it had named."""
+    """What became of the list that stood before a purchase: which bought items it had named.
+
+    `listed_at` is when that list was made.
+    """
 
     user_id: Id
     event_id: Id
@@ -165,6 +168,7 @@ class Outcome(Struct, frozen=True, omit_defaults=True):
     n_bought: Annotated[int, Meta(ge=1)]
     hits: list[Hit]
     shadow: ShadowOutcome | None = None
+    listed_at: Moment | None = None
 
 
 class ErasureReceipt(Struct, frozen=True):

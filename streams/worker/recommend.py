@@ -76,6 +76,7 @@ def outcome(purchase: Purchase, standing: RecommendationList, shadow: ShadowOutc
         n_bought=len({line.item_id for line in purchase.items}),
         hits=hits(purchase, [item.item_id for item in standing.items]),
         shadow=shadow,
+        listed_at=standing.generated_at,
     )
 
 

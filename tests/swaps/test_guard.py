@@ -22,7 +22,6 @@ from trainer.guard.watch import Guard
 from trainer.swaps.swaps import Swaps
 
 CUSTOMERS = 300
-NOW = datetime(2011, 12, 9, tzinfo=UTC)
 
 
 def bought(kafka: KafkaConnection, version: Callable[[str], int], hits: Callable[[int, int], bool]) -> None:
@@ -32,7 +31,8 @@ def bought(kafka: KafkaConnection, version: Callable[[str], int], hits: Callable
         user = f"user {number}"
         made_by = version(user)
         found = [Hit("a", 1)] if hits(made_by, number) else []
-        outcome = Outcome(user, f"{made_by}", NOW, "l", "model", ModelRef(NAME, made_by), 1, found)
+        model, now = ModelRef(NAME, made_by), datetime.now(UTC)
+        outcome = Outcome(user, f"{made_by}", now, "l", "model", model, 1, found, listed_at=now)
         key = messages.log_key(user, outcome.event_id)
         producer.produce(f"{kafka.topic_prefix}recommendation-outcomes", messages.encode(outcome), key)
     assert producer.flush(30) == 0

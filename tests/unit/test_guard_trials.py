@@ -1,6 +1,7 @@
 """What the guard compares, and which outcomes count."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import msgspec
 
@@ -21,9 +22,13 @@ PROMOTION = Trial("promotion", NAME, 12, 11, NOW, 0.5)
 USERS = [f"user {number}" for number in range(200)]
 
 
-def outcome(user: str, version: int | None, *, hit: bool = False, name: str = NAME) -> Outcome:
+def outcome(
+    user: str, version: int | None, *, hit: bool = False, name: str = NAME, listed_at: datetime = NOW
+) -> Outcome:
     model = None if version is None else ModelRef(name, version)
-    return Outcome(user, "e", NOW, "l", "model" if model else "fallback", model, 1, [Hit("a", 1)] if hit else [])
+    hits = [Hit("a", 1)] if hit else []
+    source: Literal["model", "fallback"] = "model" if model else "fallback"
+    return Outcome(user, "e", NOW, "l", source, model, 1, hits, listed_at=listed_at)
 
 
 def stands_for(trial: Trial, *, version: bool) -> list[str]:
@@ -58,10 +63,11 @@ def test_a_customer_counts_once_and_for_the_version_that_the_customer_stands_for
     assert tally.other == Arm(len(others), 0)
 
 
-def test_what_came_before_the_canary_does_not_count() -> None:
+def test_lists_from_before_the_canary_do_not_count_also_where_they_are_judged_later() -> None:
     tally = Tally(CANARY, 14)
     for user in USERS:
-        tally.take(outcome(user, 12), NOW - DAY)
+        tally.take(outcome(user, 12, listed_at=NOW - DAY), NOW - DAY)
+        tally.take(outcome(user, 12, listed_at=NOW - DAY), NOW + DAY)
     assert (tally.version, tally.other) == (Arm(), Arm())
 
 
@@ -69,7 +75,8 @@ def test_a_promoted_version_is_compared_with_the_days_before() -> None:
     tally = Tally(PROMOTION, 14)
     for user in USERS:
         for days, version in ((-20, 11), (-2, 11), (2, 11), (2, 12)):
-            tally.take(outcome(user, version, hit=days < 0), NOW + days * DAY)
+            at = NOW + days * DAY
+            tally.take(outcome(user, version, hit=days < 0, listed_at=at), at)
     tried, others = stands_for(PROMOTION, version=True), stands_for(PROMOTION, version=False)
     assert (tally.version, tally.other) == (Arm(len(tried), 0), Arm(len(others), len(others)))
     assert verdict_of(tally, SETTINGS).is_worse

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from deploy.refreshing import is_active, is_stale
+from deploy.refreshing import is_active, is_stale, stale_lists
 from deploy.settings import RefreshSettings
+from streams.contract import messages
 from streams.contract.messages import Cause, Challenger, ModelRef, ModelVersion, RecommendationList
 
 NOW = datetime(2011, 12, 9, tzinfo=UTC)
@@ -44,3 +45,12 @@ def test_being_refreshed_does_not_make_a_customer_active() -> None:
     assert is_active(made(12, age=29 * DAY), NOW, SETTINGS)
     assert not is_active(made(12, age=31 * DAY), NOW, SETTINGS)
     assert not is_active(made(12, active_at=NOW - 31 * DAY), NOW, SETTINGS)
+
+
+def test_the_newest_list_of_each_customer_decides_and_asking_twice_asks_for_the_same() -> None:
+    old, new = messages.encode(made(11)), messages.encode(made(12))
+    records = [(b"a", old), (b"b", old), (b"b", new), (b"c", old), (b"c", None), (b"d", old), (b"d", b"no list")]
+    (refresh,) = stale_lists(records, STANDING, NOW, SETTINGS)
+    assert (refresh.user_id, refresh.occurred_at) == ("u", NOW)
+    (again,) = stale_lists(records, STANDING, NOW + HOUR, SETTINGS)
+    assert again.event_id == refresh.event_id

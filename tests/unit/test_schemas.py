@@ -54,7 +54,7 @@ EXAMPLES: list[msgspec.Struct] = [
     RecommendationList("5c1", "12680", Cause("return", "C581588"), NOW, NOW, "fallback", None, [], [], []),
     RecommendationList("5c2", "12680", Cause("model", "r1"), NOW, NOW, "model", MODEL, [], [], [], active_at=NOW),
     Outcome("12680", "581587", NOW, "5c1", "model", MODEL, 2, [Hit("22138", 1)]),
-    Outcome("12680", "581587", NOW, "5c1", "model", MODEL, 2, [], ShadowOutcome(MODEL, [Hit("22138", 1)])),
+    Outcome("12680", "581587", NOW, "5c1", "model", MODEL, 2, [], ShadowOutcome(MODEL, [Hit("22138", 1)]), NOW),
     ErasureReceipt("e1", NOW, log_records=3, lists=1, histories=1),
     Item("22613", "PACK OF 20 SPACEBOY NAPKINS", "party", available=False),
     Item("22613"),

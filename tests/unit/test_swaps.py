@@ -8,13 +8,14 @@ import pytest
 
 from serving.errors import RepositoryBusy, VersionNotFound
 from serving.model_repository import Metadata, ModelRepository
+from streams.contract import messages
 from streams.contract.messages import Challenger, Decision, ModelVersion, WorkerState
 from tests import small_model
 from tests.small_model import NAME
 from trainer.swaps import records
 from trainer.swaps.overview import Overview, role_of, version_state
 from trainer.swaps.retirement import to_hold, to_remove
-from trainer.swaps.workers import follows
+from trainer.swaps.workers import follows, live_among
 
 NOW = datetime(2011, 12, 9, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -72,6 +73,17 @@ def test_a_worker_follows_when_it_asks_both_versions(
     version: int | None, challenger: int | None, expected: bool
 ) -> None:
     assert follows(WorkerState("w", NOW, version, challenger, [0]), STANDING) is expected
+
+
+def test_a_worker_that_has_been_silent_for_long_is_gone_and_its_newest_word_counts() -> None:
+    minute = timedelta(minutes=1)
+    said = [
+        WorkerState("there", NOW - minute, 11, None, [0]),
+        WorkerState("gone", NOW - minute, 11, None, [1]),
+        WorkerState("there", NOW, 12, 13, [0]),
+    ]
+    values = [*(messages.encode(state) for state in said), b"no state", None]
+    assert live_among(values, NOW + timedelta(seconds=20)) == said[-1:]
 
 
 def test_each_version_has_one_role() -> None:

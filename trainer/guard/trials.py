@@ -1,7 +1,8 @@
 """What is compared with what, and which outcomes count: pure.
 
 A customer counts once and in one arm: with the first outcome of a list by the version that the customer stands for.
-So the units are independent, though customers who buy often hang together with themselves.
+So the units are independent, though one customer's purchases hang together. In both arms only lists count that were
+made after the trial began: else one arm would have more of the customers who buy often.
 
 - canary: at the same time, customers of the canary against all others.
 - promotion: what the new version does against what the one before did in the days before. One half of the
@@ -63,7 +64,7 @@ class Tally:
         tried = in_canary(outcome.user_id, self.trial.version, self.trial.share)
         if outcome.model.version != (self.trial.version if tried else self.trial.other):
             return
-        if not self._is_in_time(at, tried):
+        if outcome.listed_at is None or not self._is_in_time(outcome.listed_at, at, tried):
             return
         self._counted.add(outcome.user_id)
         if tried:
@@ -71,7 +72,7 @@ class Tally:
         else:
             self.other = self.other.plus(bool(outcome.hits))
 
-    def _is_in_time(self, at: datetime, tried: bool) -> bool:
+    def _is_in_time(self, listed_at: datetime, at: datetime, tried: bool) -> bool:
         if tried or self.trial.kind == "canary":
-            return at >= self.trial.since
-        return self._from <= at < self.trial.since
+            return listed_at >= self.trial.since
+        return self._from <= listed_at and at < self.trial.since

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
-from confluent_kafka import Message
 
 from streams.contract import messages
 from streams.contract.connection import KafkaConnection
@@ -24,15 +23,16 @@ TAIL = 5_000
 def live_workers(connection: KafkaConnection) -> list[WorkerState]:
     """The workers that are there now."""
     topic = connection.topic_prefix + WORKER_STATES.name
-    return live_among(read_to_end(connection, topic, tail=TAIL), datetime.now(UTC))
+    values = (record.value() for record in read_to_end(connection, topic, tail=TAIL))
+    return live_among(values, datetime.now(UTC))
 
 
-def live_among(records: Iterable[Message], now: datetime) -> list[WorkerState]:
+def live_among(values: Iterable[bytes | None], now: datetime) -> list[WorkerState]:
     """The newest state of each worker, if it is not too old; what is no state is passed over."""
     newest: dict[str, WorkerState] = {}
-    for record in records:
+    for value in values:
         try:
-            state = messages.worker_state.decode(record.value() or b"")
+            state = messages.worker_state.decode(value or b"")
         except msgspec.MsgspecError:
             continue
         newest[state.worker] = state
