@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from serving.features import INPUT_TYPES, ModelInputs
+from serving.features import INPUT_TYPES, SEQUENCE_LENGTH, ModelInputs
 from streams.contract import messages
 from streams.contract.messages import Line, Purchase, Return
 from streams.histories import history, questions
@@ -71,3 +71,15 @@ def test_worker_and_trainer_make_the_same_inputs_of_the_same_events(
         for name, dtype in INPUT_TYPES.items():
             assert found[name].dtype == dtype
             assert found[name].tobytes() == expected[name].tobytes()
+
+
+def test_what_came_back_leaves_the_worker_with_the_newest_part_of_what_the_trainer_saw() -> None:
+    """The worker has forgotten lines beyond its cap by then, and older ones do not come up again in their place."""
+    for seed in range(5):
+        events = some_events(seed, n_orders=60, most_lines=40, returns=True)
+        learnt = from_log({messages.log_key("u", event.event_id): messages.encode(event) for event in events})
+        expected, found = by_trainer(learnt, 0), by_worker(events, learnt, 0)
+        n_kept = np.count_nonzero(found["item_index"])
+        assert n_kept > SEQUENCE_LENGTH / 2
+        for name in INPUT_TYPES:
+            np.testing.assert_array_equal(found[name][0, -n_kept:], expected[name][0, -n_kept:])
