@@ -33,7 +33,7 @@ def learn(settings: Settings, rule: NightlySettings) -> None:
     with shown_on(out) as progress:
         outcome = run(systems, learning, rule, progress)
     out.print(_table(outcome.timings))
-    out.print(_verdict(outcome, settings.models.name), soft_wrap=True, highlight=False)
+    out.print(_verdict(outcome, settings.models.name), soft_wrap=True, highlight=False, markup=False)
     if outcome.version and settings.refresh.after_release:
         asked = refresh_stale_lists(settings.kafka, settings.models.name, settings.refresh)
         out.print(f"{asked:,} lists are made anew", highlight=False)

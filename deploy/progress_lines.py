@@ -64,10 +64,10 @@ def shown_on(console: Console) -> Iterator[progress.Progress]:
         yield Lines(console)
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
         TextColumn("{task.fields[seconds]}", justify="right"),
-        TextColumn("{task.fields[note]}", style="dim", table_column=Column(no_wrap=False, ratio=1)),
+        TextColumn("{task.fields[note]}", style="dim", markup=False, table_column=Column(no_wrap=False, ratio=1)),
     )
     with Progress(*columns, console=console) as bars:
         yield Bars(bars)
