@@ -86,8 +86,8 @@ class Composer:
         message["List-Unsubscribe"] = f"<{said['unsubscribe_url']}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         message.set_content(self._text.render(said), cte="quoted-printable")
+        message.make_alternative(boundary=f"=_{decision}")
         message.add_alternative(self._html.render(said), subtype="html", cte="quoted-printable")
-        message.set_boundary(f"=_{decision}")
         return Letter(self._sender.addr_spec, recipient.addr_spec, message.as_bytes())
 
     def _said(self, parcel: Parcel) -> Mapping[str, object]:

@@ -14,9 +14,10 @@ behind the last of them.
     k user, event    an event that is on the topic, or on its way, so that an erasure finds it
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,9 +74,11 @@ class State:
     def __init__(self, database: Rdict, listed: Mapping[str, Customer]) -> None:
         self._database = database
         self._listed = listed
+        # Whoever was due is deleted here in the order of keys, and a scan would pass all that again and again.
+        self._nobody_before = b"d"
 
     def step(self) -> "Step":
-        return Step(self._database, self._listed)
+        return Step(self._database, self._listed, self._expect)
 
     def place(self, topic: str, partition: int) -> int | None:
         """The offset to go on from; None where nothing was read yet."""
@@ -84,27 +87,27 @@ class State:
 
     def due(self, now: datetime, most: int) -> list[str]:
         """The customers who are to be looked at by now, longest overdue first."""
-        found = []
-        for key, _ in _scan(self._database, b"d", b"d" + _micros(now + _MICROSECOND)):
-            found.append(key[9:].decode())
-            if len(found) == most:
-                break
-        return found
+        end = b"d" + _micros(now + _MICROSECOND)
+        found = [key for key, _ in islice(_scan(self._database, self._nobody_before, end), most)]
+        self._nobody_before = found[0] if found else max(self._nobody_before, end)
+        return [key[9:].decode() for key in found]
 
-    def untold(self, most: int) -> list["Untold"]:
+    def untold(self, most: int) -> list[Untold]:
         """What is to be published, no matter in which order."""
-        found: list[Untold] = []
-        for kind, topic in _TOLD.items():
-            for key, value in _scan(self._database, kind, kind + b"\xff"):
-                if len(found) == most:
-                    return found
-                found.append(Untold(topic, key[1:], value or None))
-        return found
+        kept = (
+            Untold(topic, key[1:], value or None)
+            for kind, topic in _TOLD.items()
+            for key, value in _scan(self._database, kind, kind + b"\xff")
+        )
+        return list(islice(kept, most))
 
     def customers(self) -> Iterator[tuple[str, Standing]]:
         """Every customer of whom anything is known, by id."""
         for key, value in _scan(self._database, b"s", b"t"):
             yield key[1:].decode(), standings.decode(value)
+
+    def _expect(self, key: bytes) -> None:
+        self._nobody_before = min(self._nobody_before, key)
 
     def dump(self) -> Iterator[tuple[bytes, bytes]]:
         """Everything there is."""
@@ -114,9 +117,10 @@ class State:
 class Step:
     """Changes that are made together or not at all. What it has changed it reads as changed."""
 
-    def __init__(self, database: Rdict, listed: Mapping[str, Customer]) -> None:
+    def __init__(self, database: Rdict, listed: Mapping[str, Customer], expect: Callable[[bytes], None]) -> None:
         self._database = database
         self._listed = listed
+        self._expect = expect
         self._changes: dict[bytes, bytes | None] = {}
         self._before: dict[str, Standing] = {}
         self._standings: dict[str, Standing] = {}
@@ -207,7 +211,9 @@ class Step:
         if before.look_at is not None:
             self._changes[b"d" + _micros(before.look_at) + user] = None
         if after.look_at is not None:
-            self._changes[b"d" + _micros(after.look_at) + user] = b""
+            due = b"d" + _micros(after.look_at) + user
+            self._changes[due] = b""
+            self._expect(due)
         self._changes[b"s" + user] = None if after == Standing() else standings.encode(after)
 
     def _read(self, key: bytes) -> bytes | None:

@@ -25,9 +25,8 @@ class Emailing:
         self.folder = folder
         self.kills = 0
         (folder / "rules.toml").write_text(rules)
-        variables = {f"NEXTUP_{name.upper()}": value for name, value in _settings(mail).items()}
         command = [sys.executable, "-m", "tests.emails.fast_motion", str(folder)]
-        environment = environment_of(kafka, **variables | settings)
+        environment = environment_of(kafka, **variables_of(mail) | settings)
         self.process = ChildProcess(command, name="emails", log=folder / "emails.log", environment=environment)
         self._consumer = assigned_consumer(kafka)
         self._partitions = {
@@ -91,8 +90,9 @@ class Emailing:
         return {name: end for name, end in found.items() if end}
 
 
-def _settings(mail: MailServer) -> dict[str, str]:
+def variables_of(mail: MailServer) -> dict[str, str]:
+    """The settings by which a process hands over to this server, as environment variables."""
     made = mail.settings()
     smtp = {name: str(getattr(made, name)) for name in made.__struct_fields__ if name.startswith("smtp_")}
     ours = smtp | {"link_secret": made.link_secret, "retry_first_s": str(made.retry_first_s)}
-    return {f"emails_{name}": value for name, value in ours.items()}
+    return {f"NEXTUP_EMAILS_{name}".upper(): value for name, value in ours.items()}

@@ -26,6 +26,7 @@ from streams.emails.links import Links
 from streams.emails.rules import read_rules
 from streams.emails.state import opened
 from tests.emails.emailing import Emailing
+from tests.emails.letters import items_of, tokens_of
 from tests.emails.mail import SECRET, MailServer, Taken
 from tests.emails.plain_model import Expected, Mailbox, Numbers, Person
 from tests.emails.sending import send
@@ -197,30 +198,19 @@ async def _interfere(
         return
     clicking, leaving, erased = rng.sample(users, 5), *rng.sample(users, 2)
     for user_id in clicking:
-        tokens = _tokens(letters[f"{user_id}@mail.example"])
+        tokens = tokens_of(letters[f"{user_id}@mail.example"])
         await feedback.clicked(tokens[0], moment - STEP)
-    await feedback.unsubscribed(_tokens(letters[f"{leaving}@mail.example"])[-1], moment - STEP)
+    await feedback.unsubscribed(tokens_of(letters[f"{leaving}@mail.example"])[-1], moment - STEP)
     happened.unsubscribed.setdefault(leaving, number)
     source = Source(kafka)
     source.send(messages.user_key(erased), messages.encode(Erasure(f"x{number}", erased, moment - STEP)))
     source.flush()
     happened.erased.setdefault(erased, number)
-    items = rng.sample([item for letter in letters.values() for item in _items(letter, links)], 5)
+    items = rng.sample([item for letter in letters.values() for item in items_of(letter, links)], 5)
     with CataloguePublisher(kafka) as catalogue:
         for item_id in set(items):
             catalogue.publish(Item(item_id, available=False))
             happened.withdrawn.setdefault(item_id, number)
-
-
-def _tokens(letter: Taken) -> list[str]:
-    """Those of the products in order, and at the end the one to unsubscribe by."""
-    text = letter.message.get_body(("plain",))
-    assert text is not None
-    return re.findall(r"[?&]t=(\S+)", text.get_content())
-
-
-def _items(letter: Taken, links: Links) -> frozenset[str]:
-    return frozenset(link.item_id for link in map(links.read, _tokens(letter)) if link.purpose == "clicked")
 
 
 def _lists(kafka: KafkaConnection) -> dict[str, RecommendationList]:
@@ -265,7 +255,7 @@ def _check_letters(taken: list[Taken], expected: dict[str, list[Expected]]) -> N
     found: dict[str, set[Expected]] = defaultdict(set)
     for letter in taken:
         user_id = letter.recipient.partition("@")[0]
-        found[user_id].add(Expected(letter.date, _items(letter, links)))
+        found[user_id].add(Expected(letter.date, items_of(letter, links)))
     for user_id, emails in expected.items():
         wanted = set() if in_control(user_id, SALT, SHARE) else set(emails)
         assert found[user_id] == wanted, user_id

@@ -1,0 +1,83 @@
+"""`nextup emails` itself, by the clock on the wall: from a list to an email and to the events, and what stops it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from deploy.stack.process import ChildProcess, wait_until
+from streams.contract import email_messages, messages, topics
+from streams.contract.connection import KafkaConnection
+from streams.emails.feedback import Feedback
+from streams.emails.links import Links
+from streams.emails.rules import read_rules
+from tests.emails.emailing import variables_of
+from tests.emails.letters import tokens_of
+from tests.emails.mail import SECRET, MailServer
+from tests.emails.sending import send
+from tests.emails.test_trouble import RULES
+from tests.emails_made import a_list
+from tests.integration.workers import environment_of, eventually, records
+
+COMMAND = (sys.executable, "-m", "deploy", "emails")
+
+
+@pytest.fixture
+def mail(tmp_path: Path) -> Iterator[MailServer]:
+    with MailServer(tmp_path / "mail") as server:
+        yield server
+
+
+@pytest.fixture
+def environment(kafka: KafkaConnection, mail: MailServer, tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "rules.toml").write_text(RULES)
+    own = {"NEXTUP_EMAILS_RULES": str(tmp_path / "rules.toml"), "NEXTUP_EMAILS_DATADIR": str(tmp_path / "state")}
+    return environment_of(kafka, **variables_of(mail) | own)
+
+
+def told(kafka: KafkaConnection) -> list[tuple[str, str]]:
+    values = [message.value() for message in records(kafka, topics.EMAIL_EVENTS)]
+    events = [email_messages.email_event.decode(value) for value in values if value is not None]
+    return sorted((event.user_id, event.kind) for event in events)
+
+
+async def test_a_list_becomes_an_email_and_what_is_done_with_its_links_is_told(
+    kafka: KafkaConnection, mail: MailServer, environment: dict[str, str], tmp_path: Path
+) -> None:
+    customers = tmp_path / "customers.jsonl"
+    customers.write_text(json.dumps({"user_id": "ada", "email": "ada@home.example"}))
+    feedback = Feedback(kafka, Links(SECRET.encode(), read_rules(tmp_path / "rules.toml").sending))
+    command = [*COMMAND, "--customers", str(customers)]
+    with ChildProcess(command, name="emails", log=tmp_path / "emails.log", environment=environment) as process:
+        fresh = a_list("o1", ["cups"], at=datetime.now(UTC))
+        send(kafka, topics.RECOMMENDATIONS, {b"ada": messages.encode(fresh)})
+        wait_until(lambda: len(mail.taken()) == 1, 120, "the email")
+        click, unsubscribe = tokens_of(mail.taken()[0])
+        assert await feedback.clicked(click, datetime.now(UTC)) == "https://shop.example/p/cups"
+        await feedback.unsubscribed(unsubscribe, datetime.now(UTC))
+        eventually(lambda: told(kafka), lambda events: len(events) == 3, "its events")
+        assert process.stop(60) == 0
+    feedback.close()
+    assert told(kafka) == [("ada", "clicked"), ("ada", "sent"), ("ada", "unsubscribed")]
+    assert "@home.example" not in (tmp_path / "emails.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("NEXTUP_EMAILS_RULES", "/nowhere/rules.toml", "error: /nowhere/rules.toml: cannot be read"),
+        ("NEXTUP_EMAILS_LINK_SECRET", "short", "error: emails.link_secret has 5 characters; set "),
+        ("NEXTUP_EMAILS_SMTP_SECURITY", "ssl", "expected one of none, starttls, tls"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(environment: dict[str, str], variable: str, value: str, words: str) -> None:
+    done = subprocess.run(
+        COMMAND, env=environment | {variable: value}, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
