@@ -16,7 +16,7 @@ class TrainerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     most_epochs: Annotated[int, Meta(ge=1, le=100)] = 24
     """... and twice as often, up to this, as long as that makes the newest of them less of a surprise."""
     batch_size: Positive = 64
-    learning_rate: Annotated[float, Meta(gt=0, le=1)] = 3e-3
+    learning_rate: Annotated[float, Meta(gt=0, le=1)] = 2e-3
     """Where it stands after the warm-up; it then falls to a fiftieth."""
     embedding: Positive = 64
     """Width of an item's vector."""

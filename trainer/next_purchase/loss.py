@@ -14,7 +14,7 @@ class OrderLoss(keras.losses.Loss):  # type: ignore[misc] # Keras has no types
     of their summed probability. The second, smaller one asks for each of them. Padding counts nowhere.
     """
 
-    def __init__(self, each: float = 0.6) -> None:
+    def __init__(self, each: float = 0.3) -> None:
         super().__init__(name="order")
         self.each = each
 
