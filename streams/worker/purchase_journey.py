@@ -152,8 +152,7 @@ class PurchaseJourney:
         slot = Slot(self._topics.lists, step.record.partition, messages.user_key(step.event.user_id))
         stored = batch.get(slot)
         standing = messages.recommendation_list.decode(stored) if stored else None
-        cause = _cause(step.event)
-        if standing is not None and standing.cause == cause:
+        if standing is not None and standing.cause == _cause(step.event):
             # Sent before a crash, and now again: the very same bytes.
             batch.put(slot, stored)
             return
@@ -161,20 +160,23 @@ class PurchaseJourney:
             # What stands speaks for a later moment than this one asked for.
             return
         self._send_outcome(step, standing, batch)
-        made = recommend.make_list(
+        made = self._made(step, answer, standing)
+        batch.put(slot, messages.encode(made))
+        self._metrics.list_published(answer.model)
+        self._shadows.keep(
+            made, step.record.partition, answer.in_shadow, lambda found: self._chosen(step, found), batch
+        )
+
+    def _made(self, step: Step, answer: Answer, standing: RecommendationList | None) -> RecommendationList:
+        return recommend.make_list(
             user_id=step.event.user_id,
-            cause=cause,
+            cause=_cause(step.event),
             as_of=_as_of(step),
             active_at=_newest_order(step.history) if isinstance(step.event, Refresh) else None,
             now=self._clock(),
             model=answer.model,
             chosen=self._chosen(step, answer.suggestions),
             standing=standing,
-        )
-        batch.put(slot, messages.encode(made))
-        self._metrics.list_published(answer.model)
-        self._shadows.keep(
-            made, step.record.partition, answer.in_shadow, lambda found: self._chosen(step, found), batch
         )
 
     def _chosen(self, step: Step, suggestions: Sequence[Suggestion]) -> list[Suggestion]:
@@ -272,7 +274,12 @@ class PurchaseJourney:
 
 
 def _stood_already(step: Step, standing: RecommendationList) -> bool:
-    """Whether the standing list was made after this event; it is not among the orders up to the event then."""
+    """Whether the standing list was made after this event; it is not among the orders up to the event then.
+
+    A list that was made without an order tells by the moment that it speaks for.
+    """
+    if standing.cause.type == "model":
+        return standing.as_of > step.event.occurred_at
     return standing.cause.event_id not in {order.event_id for order in step.history.orders}
 
 

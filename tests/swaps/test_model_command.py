@@ -67,6 +67,8 @@ def test_versions_are_promoted_tried_and_rolled_back_by_command(nextup: Command)
     assert "0.500" in table
     assert "learnt from" in nextup.told("model", "show", "1")
     assert nextup.told("model", "guard", "--once") == ""
+    assert "0 lists are made anew" in nextup.told("model", "promote", "2", "--refresh")
+    assert "0 lists are made anew" in nextup.told("refresh", "--active-days", "7", "--rate", "50")
 
 
 def test_what_makes_no_sense_is_refused_in_one_line(nextup: Command, swaps: Swaps) -> None:
