@@ -1,7 +1,5 @@
 """A shop whose orders are single lines: the version that is released answers the next line, as the worker asks it."""
 
-import msgspec
-
 from serving.candidates import difference
 from serving.model_repository import ModelRepository
 from serving.triton_control import TritonControl
@@ -36,7 +34,6 @@ def test_a_version_of_the_next_line_is_released_and_knows_what_follows(
     kafka: KafkaConnection, trainer: Trainer, repository: ModelRepository, control: TritonControl, name: str
 ) -> None:
     write_log(kafka, *(event for user in range(USERS) for event in walk(user)))
-    trainer.learning = msgspec.structs.replace(trainer.learning, most_epochs=24)
     version = trainer.release(Silent())
     released, golden = repository.read(name, version.version), repository.read_golden(name, version.version)
     assert released.metadata.grain == "line"

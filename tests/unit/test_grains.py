@@ -11,7 +11,7 @@ from trainer import faithfulness
 from trainer.export import export, run_onnx
 from trainer.models.model import Grain
 from trainer.next_purchase.examples import Examples, inputs_of, order_examples, visible_lines
-from trainer.next_purchase.grains import Fitted, asked, fit, line_training, sizes, suiting
+from trainer.next_purchase.grains import STEPS_PER_EPOCH, Fitted, asked, fit, line_training, sizes, suiting
 from trainer.progress import Silent
 from trainer.purchases import Moments, Purchases
 from trainer.settings import TrainerSettings
@@ -74,15 +74,15 @@ def test_reasons_are_judged_at_either_grain(fitted: Fitted, inputs: ModelInputs)
     assert all(np.isfinite([kind.named_drop, kind.other_drop]).all() for kind in reasons.values())
 
 
-def test_so_many_epochs_as_are_wanted(shop: Purchases, grain: Grain, fitted: Fitted) -> None:
-    assert fitted.epochs == 1
+def test_a_model_learns_as_often_as_it_is_told(shop: Purchases, grain: Grain) -> None:
     assert fit(shop, grain, SETTINGS, Silent(), epochs=2).epochs == 2
 
 
-def test_a_number_of_epochs_that_is_given_overrides_what_suits_small_shops() -> None:
-    assert line_training(TrainerSettings(most_epochs=5, seed=3)).most_epochs == 5
-    given = line_training(TrainerSettings(most_epochs=5, seed=3), epochs=9)
-    assert (given.epochs, given.min_steps, given.most_epochs, given.seed) == (9, 1, 9, 3)
+def test_settings_limit_how_often_lines_are_learnt_from_and_a_number_that_is_given_is_kept() -> None:
+    limited = line_training(TrainerSettings(most_epochs=2, seed=3))
+    assert (limited.epochs, limited.min_steps, limited.seed) == (2, 2 * STEPS_PER_EPOCH, 3)
+    given = line_training(TrainerSettings(most_epochs=2), epochs=9)
+    assert (given.epochs, given.min_steps) == (9, 1)
 
 
 def test_orders_are_asked_about_as_a_whole_and_lines_in_the_middle_of_their_order() -> None:

@@ -18,6 +18,9 @@ from trainer.progress import Progress
 from trainer.purchases import Moments, Purchases
 from trainer.settings import TrainerSettings
 
+STEPS_PER_EPOCH = 25
+"""At line grain batches are large: an epoch with fewer of them does not count as a whole one."""
+
 
 class Servable(Protocol):
     """A trained model, as it is exported and judged; inputs are those of serving.features."""
@@ -62,8 +65,11 @@ def fit(
 
 def line_training(settings: TrainerSettings, epochs: int | None = None) -> LineTraining:
     """What of a trainer's settings counts at line grain; `epochs`, where given, is neither raised nor lowered."""
-    usual = LineTraining(seed=settings.seed, most_epochs=settings.most_epochs, in_stream=InStream.STAYS)
-    return usual if epochs is None else usual._replace(epochs=epochs, min_steps=1, most_epochs=epochs)
+    usual = LineTraining(seed=settings.seed, in_stream=InStream.STAYS)
+    if epochs is not None:
+        return usual._replace(epochs=epochs, min_steps=1)
+    most = settings.most_epochs
+    return usual._replace(epochs=min(usual.epochs, most), min_steps=min(usual.min_steps, most * STEPS_PER_EPOCH))
 
 
 def asked(examples: Examples, grain: Grain) -> Moments:

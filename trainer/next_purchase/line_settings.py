@@ -32,8 +32,6 @@ class LineTraining(NamedTuple):
     """A small shop is learnt from more often ..."""
     most_steps: int = 3000
     """... and a large one less often, but at least once."""
-    most_epochs: int = 24
-    """From no shop more often than this."""
     positions: int = 2048
     """Of a batch; fewer where the catalogue is large."""
     learning_rate: float = 3e-3
@@ -49,8 +47,7 @@ def positions_per_batch(settings: LineTraining, vocabulary_size: int) -> int:
 def n_epochs(n_batches: int, settings: LineTraining) -> int:
     """How often each line is learnt from."""
     fewest = -(-settings.min_steps // max(n_batches, 1))
-    most = min(settings.most_epochs, settings.most_steps // max(n_batches, 1))
-    return max(1, min(max(settings.epochs, fewest), most))
+    return max(1, min(max(settings.epochs, fewest), settings.most_steps // max(n_batches, 1)))
 
 
 def learning_rate(n_steps: int, settings: LineTraining) -> keras.optimizers.schedules.CosineDecay:
