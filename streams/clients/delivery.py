@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, NamedTuple
@@ -94,13 +94,16 @@ class RecordSender:
         """Records on their way."""
         return len(self._producer)
 
-    def try_send(self, record_id: str, key: bytes, value: bytes | None) -> Delivery | None:
+    def try_send(
+        self, record_id: str, key: bytes, value: bytes | None, headers: Mapping[str, bytes] | None = None
+    ) -> Delivery | None:
         """Hand one record over; None where there is no room for it now."""
         if self._closing.is_set():
             raise Undelivered(f"{record_id} was not sent: the publisher is closed", (record_id,))
         delivery = Delivery(record_id)
         try:
-            self._producer.produce(self.topic, value, key, on_delivery=partial(self._settle, delivery))
+            on_delivery = partial(self._settle, delivery)
+            self._producer.produce(self.topic, value, key, on_delivery=on_delivery, headers=dict(headers or {}))
         except BufferError:
             return None
         except KafkaException as error:

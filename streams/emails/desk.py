@@ -163,7 +163,9 @@ class Desk:
         """What may have arrived counts as sent wherever emails are counted."""
         log.warning("email %s is given up: %s", outgoing.decision_id, reason)
         self._done(step, user_id, self._as_sent(outgoing) if outgoing.is_unknown else None)
-        step.tell(_event("given-up", user_id, outgoing, self._now(), reason))
+        event = _event("given-up", user_id, outgoing, self._now(), reason)
+        step.tell(event)
+        step.bury(event)
 
     def _as_sent(self, outgoing: Outgoing) -> Sent:
         return Sent(outgoing.decision_id, self._now(), tuple(c.item_id for c in outgoing.candidates))

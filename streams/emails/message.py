@@ -8,7 +8,7 @@ from datetime import datetime
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
 from typing import NamedTuple
@@ -25,12 +25,29 @@ TEMPLATES = Path(__file__).parent / "templates"
 LONGEST_TITLE = 90
 """Characters; longer names of products are cut."""
 SUBJECT_TITLE = 48
+LONGEST_URL = 970
+"""Characters; no line of an email may have more than 998 (RFC 5322, 2.1.1), and a URL cannot be folded."""
 
 TILES = ("#7a5c99", "#2f7f79", "#b3554a", "#3f6fa8", "#8a7430", "#5d7d43")
 """Colours that stand for products, dark enough for a white letter on them (4.5:1 and more)."""
 
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Marks that change the direction of what comes after them."""
+
+
+class _WholeIds(EmailPolicy):
+    """Lines end with CRLF, and what is one word stays one.
+
+    Python writes a word that is too long for a line as encoded words, in which no mail system looks for a URL or an id.
+    """
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if name in {"List-Unsubscribe", "Message-ID"}:
+            return f"{name}: {value}\r\n".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+POLICY = _WholeIds(linesep="\r\n")
 
 
 class Shown(NamedTuple):
@@ -77,13 +94,16 @@ class Composer:
         decision = parcel.outgoing.decision_id
         recipient = _recipient(parcel.customer.email)
         said = self._said(parcel)
-        message = EmailMessage(policy=SMTP)
+        unsubscribe = f"<{said['unsubscribe_url']}>"
+        if len(unsubscribe) > LONGEST_URL:
+            raise HandoverFailed("the customer's id is too long for a link in a header", is_final=True)
+        message = EmailMessage(policy=POLICY)
         message["Subject"] = _subject(parcel)
         message["From"] = self._sender
         message["To"] = recipient
         message["Date"] = format_datetime(at)
         message["Message-ID"] = f"<{decision}@{self._sender.domain}>"
-        message["List-Unsubscribe"] = f"<{said['unsubscribe_url']}>"
+        message["List-Unsubscribe"] = unsubscribe
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         message.set_content(self._text.render(said), cte="quoted-printable")
         message.make_alternative(boundary=f"=_{decision}")

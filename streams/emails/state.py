@@ -11,6 +11,7 @@ behind the last of them.
     p topic/number   the next record to be read there
     c user           a tombstone that is not yet on the topic of customers
     e user, event    an event (empty: its tombstone) that is not yet on the topic
+    x user, event    an email that was given up and is not yet a dead letter
     k user, event    an event that is on the topic, or on its way, so that an erasure finds it
 """
 
@@ -65,7 +66,7 @@ class Untold(NamedTuple):
     value: bytes | None
 
 
-_TOLD = {b"e": topics.EMAIL_EVENTS, b"c": topics.CUSTOMERS}
+_TOLD = {b"e": topics.EMAIL_EVENTS, b"c": topics.CUSTOMERS, b"x": topics.DEAD_LETTERS}
 
 
 class State:
@@ -158,6 +159,10 @@ class Step:
         key = messages.log_key(event.user_id, event.event_id)
         self._changes[b"e" + key] = messages.encode(event)
 
+    def bury(self, event: EmailEvent) -> None:
+        """Have a dead letter published about an email that was given up."""
+        self._changes[b"x" + messages.log_key(event.user_id, event.event_id)] = messages.encode(event)
+
     def told(self, record: Untold) -> None:
         """This was published, unless something else is to be published under its key by now."""
         kind = next(kind for kind, topic in _TOLD.items() if topic is record.topic)
@@ -183,9 +188,10 @@ class Step:
             self._changes[b"a" + user_id.encode()] = None
             self._changes[b"c" + user_id.encode()] = b""
         prefix = messages.log_key_prefix(user_id)
-        for key in {key[1:] for kind in (b"e", b"k") for key in self._keys(kind + prefix)}:
+        for key in {key[1:] for kind in (b"e", b"k", b"x") for key in self._keys(kind + prefix)}:
             self._changes[b"e" + key] = b""
             self._changes[b"k" + key] = None
+            self._changes[b"x" + key] = None
 
     def move_to(self, topic: str, partition: int, offset: int) -> None:
         """The next record to be read there."""

@@ -4,7 +4,7 @@ import logging
 from typing import NamedTuple
 
 from streams.clients.delivery import Delivery, RecordSender
-from streams.contract import topics
+from streams.contract import email_messages, messages, topics
 from streams.contract.connection import KafkaConnection
 from streams.contract.errors import ContractError, Undelivered
 from streams.emails.state import State, Untold
@@ -31,7 +31,7 @@ class Teller:
         self._on_the_way: dict[tuple[str, bytes], _Way] = {}
         self._senders = {
             topic.name: RecordSender(connection, topic.name, TIMEOUT_S, TIMEOUT_S)
-            for topic in (topics.EMAIL_EVENTS, topics.CUSTOMERS)
+            for topic in (topics.EMAIL_EVENTS, topics.CUSTOMERS, topics.DEAD_LETTERS)
         }
 
     def tell(self) -> bool:
@@ -39,7 +39,8 @@ class Teller:
         arrived = self._note()
         new = [record for record in self._state.untold(AT_ONCE) if _place(record) not in self._on_the_way]
         for record in new:
-            delivery = self._senders[record.topic.name].try_send("an email event", record.key, record.value)
+            key, headers = _dead_letter(record) if record.topic is topics.DEAD_LETTERS else (record.key, {})
+            delivery = self._senders[record.topic.name].try_send("an email event", key, record.value, headers)
             if delivery is not None:
                 self._on_the_way[_place(record)] = _Way(record, delivery)
         return bool(arrived or new)
@@ -76,3 +77,15 @@ class Teller:
 
 def _place(record: Untold) -> tuple[str, bytes]:
     return record.topic.name, record.key
+
+
+def _dead_letter(record: Untold) -> tuple[bytes, dict[str, bytes]]:
+    """The key and the headers by which an email that was given up stands among what else could not be processed."""
+    event = email_messages.email_event.decode(record.value or b"")
+    headers = {
+        "error.class": b"email-given-up",
+        "error.type": b"HandoverFailed",
+        "error.text": event.reason.encode(),
+        "source.topic": topics.RECOMMENDATIONS.name.encode(),
+    }
+    return messages.user_key(event.user_id), headers

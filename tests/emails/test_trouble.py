@@ -20,6 +20,7 @@ from tests.emails.emailing import Emailing
 from tests.emails.mail import MailServer
 from tests.emails.sending import send
 from tests.emails_made import NEVER, SENDING, a_list
+from tests.integration.workers import records
 
 START = datetime(2011, 11, 9, 12, tzinfo=UTC)
 VALID = timedelta(hours=10)
@@ -103,13 +104,17 @@ def test_what_could_not_be_sent_in_time_is_given_up_and_listed(
     assert all(user_id in listed for user_id in USERS)
 
 
-def test_a_refusal_for_good_is_given_up_at_once(
-    mail: MailServer, emailing: Emailing, nextup: Callable[..., Result]
+def test_a_refusal_for_good_is_given_up_at_once_and_a_dead_letter(
+    kafka: KafkaConnection, mail: MailServer, emailing: Emailing, nextup: Callable[..., Result]
 ) -> None:
     mail.behave("strict")
     emailing.start_at(START)
     emailing.rest_at(START)
     assert nextup("given-up").output.count("the SMTP server said 550") == len(USERS)
+    letters = records(kafka, topics.DEAD_LETTERS)
+    assert {letter.key() for letter in letters} == {messages.user_key(user_id) for user_id in USERS}
+    assert {dict(letter.headers() or [])["error.text"] for letter in letters} == {b"the SMTP server said 550"}
+    assert not [letter for letter in letters if b"@" in (letter.value() or b"")]
 
 
 @pytest.mark.parametrize("mood", ["slow", "hangs-up"])

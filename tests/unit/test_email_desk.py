@@ -63,7 +63,7 @@ class Office:
 
     def told(self) -> list[EmailEvent]:
         """The events that wait to be published, tombstones aside."""
-        records = self.state.untold(100)
+        records = [record for record in self.state.untold(100) if record.topic is topics.EMAIL_EVENTS]
         return [email_messages.email_event.decode(record.value) for record in records if record.value]
 
     def publish(self) -> None:
@@ -72,6 +72,9 @@ class Office:
             step = self.state.step()
             step.told(record)
             self._offset += 1
+            if record.topic is topics.DEAD_LETTERS:
+                step.write()
+                continue
             self._intake.take(step, [Arrived(record.topic, 0, self._offset, NOON, record.key, record.value)])
             step.write()
 
@@ -201,6 +204,10 @@ def test_a_refusal_for_good_is_not_tried_again(office: Office) -> None:
     office.now += 10 * DAY
     assert office.desk.due(4) == []
     assert [(event.kind, event.reason) for event in office.told()] == [("given-up", "the SMTP server said 550")]
+    assert [record.topic.name for record in office.state.untold(9)] == ["email-events", "dead-letters"]
+    office.hears(Erasure("x1", "ada", NOON), at=NOON + HOUR)
+    office.publish()
+    assert traces(office) == []
 
 
 def test_what_was_taken_once_perhaps_is_unknown_for_ever(office: Office) -> None:

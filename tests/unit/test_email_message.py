@@ -73,6 +73,23 @@ def test_a_letter_has_all_that_mail_systems_ask_for() -> None:
     assert message.defects == []
 
 
+@given(
+    user_id=st.text(min_size=1, max_size=150),
+    domain=st.sampled_from(["shop.example", f"{'a' * 60}.{'b' * 60}.example"]),
+)
+def test_urls_and_ids_in_headers_stay_whole_however_long(user_id: str, domain: str) -> None:
+    composer = Composer(Sending(**SENDING | {"sender": f"news@{domain}"}), LINKS)
+    content = composer.letter(a_parcel(TITLES)._replace(user_id=user_id), NOON).content
+    lines = content.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert f"List-Unsubscribe: <{LINKS.unsubscribe(user_id, 'd1')}>".encode() in lines
+    assert f"Message-ID: <d1@{domain}>".encode() in lines
+
+
+def test_no_email_goes_out_that_one_cannot_unsubscribe_from() -> None:
+    with pytest.raises(HandoverFailed, match="too long for a link"):
+        COMPOSER.letter(a_parcel(TITLES)._replace(user_id="🍴" * 256), NOON)
+
+
 def test_both_parts_name_the_products_and_why_and_lead_to_them() -> None:
     message = sent(a_parcel(TITLES))
     for kind in ("plain", "html"):
