@@ -23,7 +23,8 @@ with native_stderr_off():
 
 
 def learn(settings: Settings, rule: NightlySettings) -> None:
-    """Run once; tell how it goes, what was decided, how long each step took, and all of it as a line of JSON."""
+    """Run once; tell how it goes, how long each step took and what was decided; where no person looks, all of it once
+    more as a last line of JSON."""
     learning, found = tuned(settings.trainer, Path(settings.trainer.tuned))
     if found:
         out.print(f"learning as {settings.trainer.tuned} says: {found}", soft_wrap=True, highlight=False)
@@ -37,7 +38,8 @@ def learn(settings: Settings, rule: NightlySettings) -> None:
     if outcome.version and settings.refresh.after_release:
         asked = refresh_stale_lists(settings.kafka, settings.models.name, settings.refresh)
         out.print(f"{asked:,} lists are made anew", highlight=False)
-    out.print(_line(outcome), soft_wrap=True, highlight=False, markup=False)
+    if not out.is_terminal:
+        out.print(_line(outcome), soft_wrap=True, highlight=False, markup=False)
 
 
 def _table(timings: tuple[Timing, ...]) -> Table:
@@ -46,7 +48,8 @@ def _table(timings: tuple[Timing, ...]) -> Table:
         column.justify = "right"
     for step in timings:
         done = f"{step.parts:,} {step.unit}" if step.unit else ""
-        table.add_row(step.step, f"{step.seconds:.1f}", done, f"{step.per_s:,.0f}" if step.per_s else "")
+        rate = f"{step.per_s:,.{0 if step.per_s >= 10 else 2}f}" if step.per_s else ""
+        table.add_row(step.step, f"{step.seconds:.1f}", done, rate)
     return table
 
 

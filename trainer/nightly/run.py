@@ -176,12 +176,13 @@ class _Run:
     def _compared(self, judged: Fitted, split: Split, grain: Grain, opponent: Opponent) -> Decision:
         """Both versions answer the same questions, as graphs, with what they knew when they had learnt."""
         progress = self.progress
+        with timed_step(progress, "exporting the candidate"):
+            graph = exported(judged.model, golden_inputs(split.held_out, grain)).onnx
+            candidate = Version(Vocabulary(split.past.item_ids), graph)
         with timed_step(progress, BUILDING):
             asked = asked_about(split.held_out)
             progress.advanced(2 * len(asked))
         with timed_step(progress, ASKING, 4 * len(asked)):
-            graph = exported(judged.model, golden_inputs(split.held_out, grain)).onnx
-            candidate = Version(Vocabulary(split.past.item_ids), graph)
             ours, theirs = (version.answered(asked, progress.advanced) for version in (candidate, opponent.version))
             comparison = compare(asked, ours, theirs, opponent.number, self.learning.seed)
             decision = decide(self.now, comparison, self.rule)
