@@ -111,9 +111,7 @@ class Desk:
         if failure.is_final:
             self._give_up(step, parcel.user_id, outgoing, str(failure))
         else:
-            first, longest = (
-                timedelta(seconds=s) for s in (self._settings.retry_first_s, self._settings.retry_longest_s)
-            )
+            first, longest = (timedelta(seconds=s) for s in self._settings.retry_s)
             next_try = try_again_at(outgoing.decision_id, outgoing.attempts, self._now(), first, longest)
             outgoing = replace(outgoing, next_try=next_try)
             step.keep(parcel.user_id, replace(standing, outgoing=outgoing, look_at=next_try))

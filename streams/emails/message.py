@@ -60,6 +60,14 @@ class Shown(NamedTuple):
     tile: str
 
 
+_SAMPLE = {
+    "shop": "Shop",
+    "products": [Shown("Cups", "https://shop.example/cups", ("Plates",), "C", TILES[0])],
+    "unsubscribe_url": "https://shop.example/unsubscribe",
+}
+"""What templates are tried with at the start, so that a wrong one is no surprise at the first email."""
+
+
 class Letter(NamedTuple):
     """An email as SMTP takes it: envelope, and content in lines that end with CRLF."""
 
@@ -72,7 +80,7 @@ class Composer:
     """Makes letters. The same parcel at the same moment makes the same bytes."""
 
     def __init__(self, sending: Sending, links: Links) -> None:
-        """Raises InvalidRules where a template is missing or cannot be read."""
+        """Raises InvalidRules where a template is missing or cannot be used."""
         own = [FileSystemLoader(sending.templates)] if sending.templates else []
         environment = Environment(
             loader=ChoiceLoader([*own, FileSystemLoader(TEMPLATES)]),
@@ -83,6 +91,8 @@ class Composer:
         )
         try:
             self._html, self._text = (environment.get_template(name) for name in ("email.html", "email.txt"))
+            for template in (self._html, self._text):
+                template.render(_SAMPLE)
         except TemplateError as error:
             raise InvalidRules(f"sending.templates: a template cannot be used: {error}") from None
         self._sending = sending

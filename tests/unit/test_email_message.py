@@ -3,6 +3,7 @@
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -156,17 +157,17 @@ def test_an_address_that_is_none_is_refused_for_good_and_not_repeated(email: str
     assert str(caught.value) == "the address is not valid"
 
 
-def test_a_template_of_the_shop_takes_the_place_of_ours(tmp_path: object) -> None:
-    from_shop = Sending(**SENDING | {"templates": str(tmp_path)})
-    with open(f"{tmp_path}/email.txt", "w") as file:
-        file.write("{{ shop }} greets: {{ products[0].title }}")
-    composer = Composer(from_shop, LINKS)
-    content = composer.letter(a_parcel(TITLES), NOON).content
-    assert b"The Shop greets: Blue cups" in content
-    with open(f"{tmp_path}/email.txt", "w") as file:
-        file.write("{% if %}")
-    with pytest.raises(InvalidRules, match="a template cannot be used"):
-        Composer(from_shop, LINKS)
+def test_a_template_of_the_shop_takes_the_place_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "email.txt").write_text("{{ shop }} greets: {{ products[0].title }}")
+    composer = Composer(Sending(**SENDING | {"templates": str(tmp_path)}), LINKS)
+    assert b"The Shop greets: Blue cups" in composer.letter(a_parcel(TITLES), NOON).content
+
+
+@pytest.mark.parametrize("text", ["{% if %}", "{{ price }}", "{{ products[0].price.amount }}"])
+def test_a_template_that_cannot_be_used_is_refused_at_the_start(tmp_path: Path, text: str) -> None:
+    (tmp_path / "email.txt").write_text(text)
+    with pytest.raises(InvalidRules, match=r"sending\.templates: a template cannot be used: "):
+        Composer(Sending(**SENDING | {"templates": str(tmp_path)}), LINKS)
 
 
 @given(st.text(min_size=1), st.text(min_size=1), st.text(min_size=1))
