@@ -38,6 +38,7 @@ def system(kafka: KafkaConnection, tmp_path: Path) -> Iterator[System]:
             "NEXTUP_TRITON_URL": triton.grpc_address,
             "NEXTUP_MODELS_REPOSITORY": str(triton.model_repository),
             "NEXTUP_TRAINER_DATADIR": str(tmp_path / "trainer"),
+            "NEXTUP_TRAINER_TUNED": "",
             "NEXTUP_TRAINER_EPOCHS": "1",
             "NEXTUP_TRAINER_MOST_EPOCHS": "1",
         }
