@@ -1,11 +1,18 @@
-"""Made-up lists, purchases and rules for the tests of emails."""
+"""Made-up lists, purchases, rules and letters for the tests of emails."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from typing import Any
 
+from streams.contract.email_messages import Customer
 from streams.contract.messages import Cause, Line, ModelRef, Purchase, RecommendationList, Recommended, list_id
-from streams.emails.rules import Rules, checked
+from streams.emails.desk import Parcel
+from streams.emails.links import Links
+from streams.emails.message import Composer
+from streams.emails.rules import Rules, Sending, checked
+from streams.emails.standing import Candidate, Outgoing
 
 NOON = datetime(2011, 11, 9, 12, tzinfo=UTC)
 """A Wednesday."""
@@ -63,3 +70,25 @@ def a_list(
 
 def a_purchase(event_id: str, *items: str, at: datetime = NOON, user_id: str = "ada", price: float = 1.0) -> Purchase:
     return Purchase(event_id, user_id, at, [Line(item, 2, price) for item in items])
+
+
+SHOP = Sending(**SENDING)
+LINKS = Links(b"a secret of the tests", SHOP)
+COMPOSER = Composer(SHOP, LINKS)
+
+
+def a_parcel(titles: dict[str, str], email: str = "ada@home.example", because: tuple[str, ...] = ("x",)) -> Parcel:
+    """Of all titles but the last, which is what they are recommended for."""
+    named = [item_id for item_id in titles if item_id not in because]
+    candidates = tuple(Candidate(item_id, rank, 0.5, because) for rank, item_id in enumerate(named, 1))
+    return Parcel("ada", Customer("ada", email), Outgoing("d1", NOON, candidates, NOON), titles)
+
+
+def sent(parcel: Parcel) -> EmailMessage:
+    return message_from_bytes(COMPOSER.letter(parcel, NOON).content, policy=policy.default)
+
+
+def part(message: EmailMessage, kind: str) -> str:
+    body = message.get_body((kind,))
+    assert body is not None
+    return str(body.get_content())

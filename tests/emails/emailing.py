@@ -5,7 +5,7 @@ import random
 import signal
 import sys
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,23 @@ from streams.contract.connection import KafkaConnection
 from streams.contract.reading import assigned_consumer, available_span, partitions_of
 from streams.emails.reader import ORDER
 from tests.emails.mail import MailServer
+from tests.emails_made import NEVER, SENDING
 from tests.integration.workers import environment_of
+
+VALID = timedelta(hours=10)
+
+OPEN_RULES = f"""
+[timing]
+wait_after_purchase_hours = 0
+merge_hours = 0
+valid_hours = {VALID / timedelta(hours=1)}
+quiet_from = {NEVER}
+quiet_until = {NEVER}
+[control]
+share = 0
+[sending]
+""" + "\n".join(f'{name} = "{value}"' for name, value in SENDING.items())
+"""Rules that let every change pass at once, for so long."""
 
 
 class Emailing:

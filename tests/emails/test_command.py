@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +14,10 @@ from streams.contract.connection import KafkaConnection
 from streams.emails.feedback import Feedback
 from streams.emails.links import Links
 from streams.emails.rules import read_rules
-from tests.emails.emailing import variables_of
+from tests.emails.emailing import OPEN_RULES, variables_of
 from tests.emails.letters import tokens_of
 from tests.emails.mail import SECRET, MailServer
 from tests.emails.sending import send
-from tests.emails.test_trouble import RULES
 from tests.emails_made import a_list
 from tests.integration.workers import environment_of, eventually, records
 
@@ -27,14 +25,8 @@ COMMAND = (sys.executable, "-m", "deploy", "emails")
 
 
 @pytest.fixture
-def mail(tmp_path: Path) -> Iterator[MailServer]:
-    with MailServer(tmp_path / "mail") as server:
-        yield server
-
-
-@pytest.fixture
 def environment(kafka: KafkaConnection, mail: MailServer, tmp_path: Path) -> dict[str, str]:
-    (tmp_path / "rules.toml").write_text(RULES)
+    (tmp_path / "rules.toml").write_text(OPEN_RULES)
     own = {"NEXTUP_EMAILS_RULES": str(tmp_path / "rules.toml"), "NEXTUP_EMAILS_DATADIR": str(tmp_path / "state")}
     return environment_of(kafka, **variables_of(mail) | own)
 

@@ -1,6 +1,5 @@
 """Handing letters over to a real SMTP server, which is kind or not."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,12 +22,6 @@ def who(password: str) -> dict[str, str]:
 
 def yes() -> bool:
     return True
-
-
-@pytest.fixture
-def mail(tmp_path: Path) -> Iterator[MailServer]:
-    with MailServer(tmp_path / "mail") as server:
-        yield server
 
 
 async def failure(connection: Connection) -> HandoverFailed:

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from deploy.stack.locations import RUN_TIME
+from tests.emails_made import a_parcel, part, sent
 from tests.integration.node_packages import installed
-from tests.unit.test_email_message import a_parcel, part, sent
 
 LINT = Path(__file__).parent / "lint"
 CHROMIUM = Path("/usr/bin/chromium")

@@ -3,13 +3,11 @@
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
 from msgspec.structs import replace
 
 from deploy.demo.story import read_story
@@ -111,12 +109,6 @@ class Happened(NamedTuple):
     withdrawn: dict[str, int]
     unsubscribed: dict[str, int]
     erased: dict[str, int]
-
-
-@pytest.fixture
-def mail(tmp_path: Path) -> Iterator[MailServer]:
-    with MailServer(tmp_path / "mail") as server:
-        yield server
 
 
 async def test_every_customer_of_a_month_gets_what_the_rules_say_and_nothing_else(

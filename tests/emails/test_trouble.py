@@ -16,33 +16,14 @@ from streams.contract.connection import KafkaConnection
 from streams.contract.email_messages import Customer
 from streams.emails.dry_run import outlooks
 from streams.emails.rules import read_rules
-from tests.emails.emailing import Emailing
+from tests.emails.emailing import OPEN_RULES, VALID, Emailing
 from tests.emails.mail import MailServer
 from tests.emails.sending import send
-from tests.emails_made import NEVER, SENDING, a_list
+from tests.emails_made import a_list
 from tests.integration.workers import records
 
 START = datetime(2011, 11, 9, 12, tzinfo=UTC)
-VALID = timedelta(hours=10)
 USERS = [f"customer-{number}" for number in range(12)]
-
-RULES = f"""
-[timing]
-wait_after_purchase_hours = 0
-merge_hours = 0
-valid_hours = {VALID / timedelta(hours=1)}
-quiet_from = {NEVER}
-quiet_until = {NEVER}
-[control]
-share = 0
-[sending]
-""" + "\n".join(f'{name} = "{value}"' for name, value in SENDING.items())
-
-
-@pytest.fixture
-def mail(tmp_path: Path) -> Iterator[MailServer]:
-    with MailServer(tmp_path / "mail") as server:
-        yield server
 
 
 @pytest.fixture
@@ -52,7 +33,7 @@ def emailing(kafka: KafkaConnection, mail: MailServer, tmp_path: Path) -> Iterat
     send(kafka, topics.CUSTOMERS, {key: messages.encode(customer) for key, customer in customers.items()})
     lists = {messages.user_key(u): a_list("o1", ["cups"], user_id=u, at=START) for u in USERS}
     send(kafka, topics.RECOMMENDATIONS, {key: messages.encode(made) for key, made in lists.items()})
-    process = Emailing(kafka, mail, tmp_path / "emails", RULES)
+    process = Emailing(kafka, mail, tmp_path / "emails", OPEN_RULES)
     yield process
     process.stop()
     assert "@mail.example" not in process.process.log.read_text()

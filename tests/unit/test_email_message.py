@@ -1,7 +1,5 @@
 """Letters: what they say, in both parts, and that names and addresses can do no harm."""
 
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,35 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.contract.email_messages import Customer
-from streams.emails.desk import Parcel
 from streams.emails.errors import HandoverFailed, InvalidRules, InvalidToken
 from streams.emails.links import Link, Links
 from streams.emails.message import LONGEST_TITLE, Composer, readable
 from streams.emails.rules import Sending
-from streams.emails.standing import Candidate, Outgoing
-from tests.emails_made import NOON, SENDING
-
-SHOP = Sending(**SENDING)
-LINKS = Links(b"a secret of the tests", SHOP)
-COMPOSER = Composer(SHOP, LINKS)
-
-
-def a_parcel(titles: dict[str, str], email: str = "ada@home.example", because: tuple[str, ...] = ("x",)) -> Parcel:
-    """Of all titles but the last, which is what they are recommended for."""
-    named = [item_id for item_id in titles if item_id not in because]
-    candidates = tuple(Candidate(item_id, rank, 0.5, because) for rank, item_id in enumerate(named, 1))
-    return Parcel("ada", Customer("ada", email), Outgoing("d1", NOON, candidates, NOON), titles)
-
-
-def sent(parcel: Parcel) -> EmailMessage:
-    return message_from_bytes(COMPOSER.letter(parcel, NOON).content, policy=policy.default)
-
-
-def part(message: EmailMessage, kind: str) -> str:
-    body = message.get_body((kind,))
-    assert body is not None
-    return str(body.get_content())
+from tests.emails_made import COMPOSER, LINKS, NOON, SENDING, SHOP, a_parcel, part, sent
 
 
 class _Text(HTMLParser):
