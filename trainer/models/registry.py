@@ -127,7 +127,9 @@ ENTRIES: dict[str, Entry] = {
         is_seeded=True,
         by_default=False,
     ),
-    "next-purchase": Entry("next_purchase:NextPurchase", quick={"epochs": 1, "width": 64}, is_seeded=True),
+    "next-purchase": Entry(
+        "next_purchase:NextPurchase", quick={"epochs": 1, "width": 64, "in_stream": "counts"}, is_seeded=True
+    ),
 }
 """In the order in which tables show them: rules first, the champion last."""
 
