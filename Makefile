@@ -5,7 +5,7 @@ STARTED := $(shell date +%s.%N)
 BIN := .venv/bin
 PROCESSES ?= 2
 # Tests with servers wait more than they compute.
-SERVER_PROCESSES ?= 4
+SERVER_PROCESSES ?= 3
 INSTALL_PYTHON := [ "$(PYTHON)" = python3 ] && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y --no-install-recommends python3 python3-venv
 
 .DEFAULT_GOAL := help
@@ -29,7 +29,7 @@ unit: setup ## tests that need no server
 	$(BIN)/pytest tests/unit -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 integration: setup ## tests against a real broker and a real Triton server, which they start and stop
-	$(BIN)/pytest tests/integration -n $(SERVER_PROCESSES) --dist worksteal
+	$(BIN)/pytest tests/integration -n $(SERVER_PROCESSES) --dist loadfile
 
 test-faults: setup ## do damage to the running system, and see that nothing is lost or doubled (under 15 minutes)
 	$(BIN)/pytest tests/faults
@@ -53,4 +53,4 @@ lock: setup ## write the locks anew; UPGRADE=1 takes the newest versions
 	@$(BIN)/python -m deploy.setup.lock $(if $(UPGRADE),--upgrade)
 
 clean: ## remove what setup and running have made: environments, jars, all run-time data
-	rm -rf .venv .venv-triton .jars .npm .nextup .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-triton .jars .npm .nextup .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .schemathesis *.egg-info
