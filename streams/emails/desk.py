@@ -5,14 +5,18 @@ An email's way, and what a crash leaves at each place of it:
 1. `due` decides, and writes the decision: whatever happens now, this change has this one decision.
 2. The email is handed over as far as its last line. A server that loses the connection here must forget it
    (RFC 5321, 4.1.1.4), so a crash costs nothing: the email is handed over again.
-3. `handing_over` writes, onto the disk, that the end of the email is about to go out.
-4. The end goes out, and the server says yes.
+3. `handing_over` writes that the end of the email is about to go out.
+4. The end goes out, in the next instruction but a few, and the server says yes.
 5. `sent` writes that, and the event that tells it.
 
 A crash between 3 and 5 leaves an email of which nobody on this side can know whether the server has taken it; no
-server can be asked (RFC 1047 tells of it). `if_unknown` chooses: "resend" loses none, and it is then that an
-email may arrive twice, with the same Message-ID, by which mail systems recognise it; "give-up" sends none twice, and it
-is on the list of those given up.
+server can be asked (RFC 1047 tells of it). But the end is with the system's kernel microseconds after 3, and a crash of
+this process does not hold it back: so it is assumed to be taken, unless `if_unknown` chooses otherwise. "resend"
+may send it twice, with the same Message-ID; "give-up" puts it on the list of those given up. Where it is the
+connection that is lost between 4 and 5, the server is in trouble, and gets the email again.
+
+What is written at 3 is with the kernel, not yet on the disk: it outlives this process, not the machine's power. After
+a loss of power an email may be sent twice.
 """
 
 import logging
@@ -82,8 +86,8 @@ class Desk:
         if not _is_of(standing, parcel):
             self._in_hand.discard(parcel.user_id)
             return False
-        step.keep(parcel.user_id, replace(standing, outgoing=replace(parcel.outgoing, is_unknown=True)))
-        step.write(sync=True)
+        step.keep(parcel.user_id, replace(standing, outgoing=replace(parcel.outgoing, is_ending=True)))
+        step.write()
         return True
 
     def sent(self, parcel: Parcel) -> None:
@@ -123,18 +127,15 @@ class Desk:
         known = Known(step.customer(user_id), lambda item_id: step.item(item_id).available)
         if standing.outgoing is None:
             return decide(user_id, standing, known, self._rules, now)
-        if standing.outgoing.is_unknown and self._settings.if_unknown == "give-up":
-            return Never("nobody knows whether the server has taken it")
         return decide_again(standing, known, self._rules, now)
 
     def _look(self, step: Step, user_id: str, now: datetime) -> Outgoing | None:
         """Decide about one customer, and note it; the email that is to go out now."""
+        if self._was_ending(step, user_id):
+            return None
         standing = step.standing(user_id)
-        verdict = self.verdict(step, user_id, now)
-        match verdict:
+        match self.verdict(step, user_id, now):
             case Send(outgoing):
-                if outgoing.is_unknown:
-                    log.warning("email %s is sent again: nobody knows whether it was taken", outgoing.decision_id)
                 waiting = standing.waiting if standing.outgoing else None
                 step.keep(user_id, replace(standing, waiting=waiting, outgoing=outgoing, look_at=now))
                 return outgoing
@@ -149,6 +150,24 @@ class Desk:
             case Never():
                 step.keep(user_id, replace(standing, waiting=None, look_at=None))
         return None
+
+    def _was_ending(self, step: Step, user_id: str) -> bool:
+        """Whether a crash came between the email's end and the server's answer, and that is settled now."""
+        standing = step.standing(user_id)
+        outgoing = standing.outgoing
+        if outgoing is None or not outgoing.is_ending:
+            return False
+        log.warning("email %s had gone out when the process ended: %s", outgoing.decision_id, self._settings.if_unknown)
+        outgoing = replace(outgoing, is_ending=False, is_unknown=True)
+        if self._settings.if_unknown == "assume-taken":
+            self._done(step, user_id, self._as_sent(outgoing))
+            step.tell(_event("sent", user_id, outgoing, self._now()))
+        elif self._settings.if_unknown == "give-up":
+            self._give_up(step, user_id, outgoing, "nobody knows whether the server has taken it")
+        else:
+            step.keep(user_id, replace(standing, outgoing=outgoing))
+            return False
+        return True
 
     def _done(self, step: Step, user_id: str, sent: Sent | None) -> None:
         """Nothing is on its way to this customer any more; what waits is looked at when its time comes."""
@@ -182,10 +201,8 @@ def _titles(step: Step, outgoing: Outgoing) -> dict[str, str]:
 
 def _event(kind: EmailEventKind, user_id: str, outgoing: Outgoing, at: datetime, reason: str = "") -> EmailEvent:
     decision, items = outgoing.decision_id, [candidate.item_id for candidate in outgoing.candidates]
-    is_unknown = outgoing.is_unknown and kind == "given-up"
-    return EmailEvent(
-        email_event_id(decision, kind), user_id, decision, kind, at, items, reason=reason, is_unknown=is_unknown
-    )
+    event_id = email_event_id(decision, kind)
+    return EmailEvent(event_id, user_id, decision, kind, at, items, reason=reason, is_unknown=outgoing.is_unknown)
 
 
 def _withheld(user_id: str, sent: Sent) -> EmailEvent:

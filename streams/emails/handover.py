@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import ssl
+import time
 from collections.abc import Callable
 
 from aiosmtplib import SMTP, SMTPException, SMTPRecipientRefused, SMTPResponseException, SMTPStatus
@@ -12,6 +13,10 @@ from streams.emails.message import Letter
 from streams.emails.settings import EmailSettings
 
 log = logging.getLogger(__name__)
+
+
+WRITING_S = 0.002
+"""How long to wait before looking again whether an email is written."""
 
 
 class Connection:
@@ -29,7 +34,7 @@ class Connection:
         """
         smtp = await self._connected()
         await self._envelope(smtp, letter)
-        self._write(smtp, letter.content)
+        await self._write(smtp, letter.content)
         if not may_end():
             self.close()
             return False
@@ -100,13 +105,22 @@ class Connection:
         except (SMTPException, OSError):
             self.close()
 
-    def _write(self, smtp: SMTP, content: bytes) -> None:
-        """The content without its end, with lines that begin with a dot made safe (RFC 5321, 4.5.2)."""
+    async def _write(self, smtp: SMTP, content: bytes) -> None:
+        """The content without its end, with lines that begin with a dot made safe (RFC 5321, 4.5.2).
+
+        Returns when all of it is with the system, so that the end, when it is written, is there at once.
+        """
         transport = smtp.transport
         if not isinstance(transport, asyncio.WriteTransport) or transport.is_closing():
             self.close()
             raise HandoverFailed("the connection was lost: the server closed it")
         transport.write(stuffed(content))
+        deadline = time.monotonic() + self._settings.smtp_timeout_s
+        while transport.get_write_buffer_size():
+            if transport.is_closing() or time.monotonic() > deadline:
+                self.close()
+                raise HandoverFailed("the connection was lost: the server did not take the email in time")
+            await asyncio.sleep(WRITING_S)
 
 
 def stuffed(content: bytes) -> bytes:

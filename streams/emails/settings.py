@@ -24,8 +24,8 @@ class EmailSettings(Struct, frozen=True, forbid_unknown_fields=True):
     smtp_connections: Annotated[int, Meta(ge=1, le=64)] = 4
     retry_first_s: Annotated[float, Meta(gt=0)] = 30.0
     retry_longest_s: Annotated[float, Meta(gt=0)] = 3600.0
-    if_unknown: Literal["resend", "give-up"] = "resend"
-    """What becomes of an email of which nobody knows whether the server has taken it."""
+    if_unknown: Literal["assume-taken", "resend", "give-up"] = "assume-taken"
+    """What becomes of an email whose end had gone out, without an answer of the server, when this process crashed."""
 
     @property
     def retry_s(self) -> tuple[float, float]:

@@ -42,7 +42,8 @@ class Waiting(Struct, frozen=True, array_like=True):
 class Outgoing(Struct, frozen=True, array_like=True):
     """An email that was decided on and is not yet with the SMTP server.
 
-    `is_unknown`: the whole email was handed over once, and nobody knows whether the server has taken it.
+    `is_unknown`: the connection was lost when the whole email had gone out, so the server may have taken it.
+    `is_ending`: its end is going out just now; where a crash leaves it so, it has.
     """
 
     decision_id: str
@@ -52,6 +53,7 @@ class Outgoing(Struct, frozen=True, array_like=True):
     attempts: int = 0
     is_unknown: bool = False
     failure: str = ""
+    is_ending: bool = False
 
 
 class Sent(Struct, frozen=True, array_like=True):

@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from rocksdict import Options, Rdict, WriteBatch, WriteOptions
+from rocksdict import Options, Rdict, WriteBatch
 
 from streams.contract import email_messages, messages, topics
 from streams.contract.email_messages import Customer, EmailEvent
@@ -197,8 +197,8 @@ class Step:
         """The next record to be read there."""
         self._changes[_place_key(topic, partition)] = offset.to_bytes(8)
 
-    def write(self, *, sync: bool = False) -> None:
-        """Make the changes; with `sync` they are on the disk, and outlive the machine's power as well."""
+    def write(self) -> None:
+        """Make the changes: they outlive this process, and soon the machine's power as well."""
         for user_id, standing in self._standings.items():
             if standing != self._before[user_id]:
                 self._change_standing(user_id, self._before[user_id], standing)
@@ -208,9 +208,7 @@ class Step:
                 batch.delete(key)
             else:
                 batch.put(key, value)
-        options = WriteOptions()
-        options.sync = sync
-        self._database.write(batch, options)
+        self._database.write(batch)
 
     def _change_standing(self, user_id: str, before: Standing, after: Standing) -> None:
         user = user_id.encode()
