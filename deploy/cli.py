@@ -19,6 +19,7 @@ COMMANDS = {
     "publish": ("deploy.commands.publish:publish", "Publish purchases from a file."),
     "subscribe": ("deploy.commands.subscribe:subscribe", "Print lists as they come."),
     "gateway": ("deploy.commands.gateway:gateway", "Serve purchases, lists and histories over HTTP."),
+    "page": ("deploy.commands.page:page", "The gateway, with a page to buy on and to watch."),
     "items": ("deploy.commands.items:items", "Publish the catalogue from a file."),
     "emails": ("deploy.commands.emails:emails", "Send emails about lists that changed for the better."),
     "erase": ("deploy.commands.erase:erase", "Forget a customer, and wait until it is done."),
@@ -27,6 +28,7 @@ COMMANDS = {
     "triton": ("deploy.commands.triton:triton", "Run a local Triton server until stopped."),
     "bench": ("deploy.commands.bench:bench", "Measure lists per second and latency on this machine."),
     "bench-gateway": ("deploy.commands.bench_gateway:bench_gateway", "Measure the gateway with many readers."),
+    "bench-page": ("deploy.commands.bench_page:bench_page", "Measure the page with many visitors."),
 }
 
 

@@ -109,7 +109,7 @@ def measure(settings: Settings, events: Sequence[Event], readers: int, rate: flo
         running(WORKER, settings, settings.kafka, folder / "worker"),
         running(GATEWAY, settings, settings.kafka, folder / "gateway", **more) as gateway,
     ):
-        gateway.wait_until_ready(lambda: _is_ready(port), READY_WITHIN_S)
+        gateway.wait_until_ready(lambda: is_ready(port), READY_WITHIN_S)
         return asyncio.run(_streamed(settings, events, readers, rate, gateway, port))
 
 
@@ -117,18 +117,18 @@ async def _streamed(
     settings: Settings, events: Sequence[Event], n_readers: int, rate: float, gateway: ChildProcess, port: int
 ) -> Streaming:
     process = psutil.Process(gateway.pid)
-    idle = _mib(process)
+    idle = mib(process)
     readers = [Reader() for _ in range(n_readers)]
     async with asyncio.TaskGroup() as streams:
         tasks = [streams.create_task(_read(reader, port)) for reader in readers]
         await asyncio.sleep(SETTLE_S)
-        with_readers, busy = _mib(process), _cpu_s(process)
+        with_readers, busy = mib(process), cpu_s(process)
         began = time.perf_counter()
         sent = Sent(settings, events, rate)
         await asyncio.to_thread(sent.wait)
-        cpu = (_cpu_s(process) - busy) / (time.perf_counter() - began)
+        cpu = (cpu_s(process) - busy) / (time.perf_counter() - began)
         await asyncio.sleep(SETTLE_S)
-        memory = Memory(idle, with_readers, _mib(process))
+        memory = Memory(idle, with_readers, mib(process))
         for task in tasks:
             task.cancel()
     late = np.array(list(_late_ms(readers, sent.at, began + WARM_UP_S)))
@@ -154,16 +154,16 @@ def _late_ms(readers: Sequence[Reader], sent: dict[bytes, float], after: float) 
                 yield (at - sent[event_id]) * 1000
 
 
-def _is_ready(port: int) -> bool:
+def is_ready(port: int) -> bool:
     try:
         return httpx.get(f"http://{LOOPBACK}:{port}/ready").is_success
     except httpx.TransportError:
         return False
 
 
-def _mib(process: psutil.Process) -> float:
+def mib(process: psutil.Process) -> float:
     return float(process.memory_info().rss / (1 << 20))
 
 
-def _cpu_s(process: psutil.Process) -> float:
+def cpu_s(process: psutil.Process) -> float:
     return float(sum(process.cpu_times()[:2]))

@@ -5,12 +5,13 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
 from serving.model_repository import ModelRepository
 from serving.triton import TritonClient, TritonSettings
@@ -49,9 +50,11 @@ def run(
     repository: str,
     model_name: str,
     history_lines: int,
+    *,
+    with_more: Callable[[FastAPI, Gateway], None] | None = None,
 ) -> None:
     """Serve until told to stop (SIGTERM, SIGINT). Raises GatewayError, BrokerUnavailable or TopicMismatch
-    before anything is answered."""
+    before anything is answered. `with_more` may add to the application what stands above it (streams.page)."""
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
     librdkafka_log.addFilter(Seldom(QUIET_S))
     # When it has ended, uvicorn sends itself the signal once more: what was opened must be closed then, too.
@@ -62,10 +65,11 @@ def run(
         opened(kafka, triton, settings, repository, model_name, history_lines, keys) as gateway,
     ):
         host, port = listener.getsockname()[:2]
+        app = create_app(gateway)
+        if with_more is not None:
+            with_more(app, gateway)
         log.info("gateway: http://%s:%d", f"[{host}]" if ":" in host else host, port)
-        config = uvicorn.Config(
-            create_app(gateway), log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S
-        )
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S)
         uvicorn.Server(config).run(sockets=[listener])
 
 

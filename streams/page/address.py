@@ -1,0 +1,3 @@
+"""Where the page is on its gateway."""
+
+PREFIX = "/page"
