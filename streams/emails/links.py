@@ -34,8 +34,10 @@ class Link(Struct, frozen=True, array_like=True):
 class Links:
     """Makes links and reads them again; both sides must have the same `secret`.
 
-    >>> links = Links(b"a secret of at least 16 bytes", sending)  # doctest: +SKIP
-    >>> links.read(links.token(Link("clicked", "12680", "d1", "22138")))  # doctest: +SKIP
+    >>> shop = "https://shop.example"
+    >>> sending = Sending("A shop", "news@shop.example", f"{shop}/click", f"{shop}/stop", f"{shop}/items/{{item_id}}")
+    >>> links = Links(b"a secret of at least 16 bytes", sending)
+    >>> links.read(links.token(Link("clicked", "12680", "d1", "22138")))
     Link(purpose='clicked', user_id='12680', decision_id='d1', item_id='22138')
     """
 
