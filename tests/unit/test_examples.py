@@ -1,4 +1,4 @@
-"""The examples in docstrings are true. Those of the clients need a broker: tests/integration/test_client_examples.py."""
+"""The examples in docstrings are true. Those of the clients need a broker: see the integration tests."""
 
 import doctest
 import importlib
