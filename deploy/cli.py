@@ -24,6 +24,7 @@ COMMANDS = {
     "emails": ("deploy.commands.emails:emails", "Send emails about lists that changed for the better."),
     "erase": ("deploy.commands.erase:erase", "Forget a customer, and wait until it is done."),
     "rebuild": ("deploy.commands.rebuild:rebuild", "Make the state anew from the log, and compare."),
+    "pictures": ("deploy.commands.pictures:pictures", "Take pictures of a page that runs."),
     "broker": ("deploy.commands.broker:broker", "Run a local Kafka broker until stopped."),
     "triton": ("deploy.commands.triton:triton", "Run a local Triton server until stopped."),
     "bench": ("deploy.commands.bench:bench", "Measure lists per second and latency on this machine."),

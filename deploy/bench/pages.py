@@ -33,7 +33,7 @@ OPENED_AT_ONCE = 8
 OPEN_WITHIN_S = 120.0
 ASKED_EVERY_S = 0.1
 LIST_ID = re.compile(r'data-list="([0-9a-f]+)"')
-CLIENT = re.compile(r'"client_id": ?"([0-9a-f-]+)"')
+CLIENT = re.compile(r"client_id.: ?.([0-9a-f-]{36})")
 
 
 class Watching(NamedTuple):
@@ -48,7 +48,7 @@ class Watching(NamedTuple):
     p99: float
     slowest: float
     updates: float
-    """How often a page was brought up to date, per second."""
+    """Messages that a page got, per second."""
     asked_p50: float
     asked_p99: float
     """Milliseconds that the gateway took for the answer to a request at the same time."""

@@ -36,7 +36,7 @@ def _table(found: Watching) -> Table:
     table = Table("what", "figure", title=f"{found.pages} pages, {found.purchases:,} purchases")
     table.add_row("purchases whose list was on its customer's page", f"{found.shown:.1%}")
     table.add_row("purchase to page: p50, p99, slowest", f"{found.p50:.0f}, {found.p99:.0f}, {found.slowest:.0f} ms")
-    table.add_row("a page is brought up to date", f"{found.updates:.2f} times a second")
+    table.add_row("messages to a page", f"{found.updates:.2f} per second")
     table.add_row("other requests meanwhile: p50, p99", f"{found.asked_p50:.0f}, {found.asked_p99:.0f} ms")
     table.add_row("processor of the gateway", f"{found.cpu:.2f} cores")
     table.add_row(

@@ -16,23 +16,27 @@ from deploy.settings import ModelSettings, Settings
 from deploy.stack.broker import Broker
 from deploy.stack.errors import DidNotStart
 from deploy.stack.locations import app_python
+from deploy.stack.ports import LOOPBACK
 from deploy.stack.process import ChildProcess
 from deploy.stack.triton import TritonServer
 from serving.triton import TritonSettings
 from streams.contract import topics
 from streams.contract.connection import KafkaConnection
+from streams.gateway.settings import GatewaySettings
 from streams.worker.settings import WorkerSettings
 from trainer.settings import TrainerSettings
 
 WORKER_READY_WITHIN_S = 60.0
+PAGE_PORT = 8080
 
 
 class LocalStack:
     """A context manager. After `start` its `settings` say how to reach everything, and the file
     `<folder>/nextup.toml` says the same to any other command."""
 
-    def __init__(self, folder: Path, console: Console) -> None:
+    def __init__(self, folder: Path, console: Console, page_port: int = PAGE_PORT) -> None:
         self.folder = folder
+        self._page_port = page_port
         self._console = console
         self._stops = ExitStack()
         self._children: list[ChildProcess] = []
@@ -53,7 +57,9 @@ class LocalStack:
             self._stops.enter_context(triton)
             tell(triton.grpc_address)
         self._children += [broker.process, triton.process]
-        self.settings = settings_for(self.folder, self.folder / "models", broker.bootstrap_servers, triton.grpc_address)
+        self.settings = settings_for(
+            self.folder, self.folder / "models", broker.bootstrap_servers, triton.grpc_address, self._page_port
+        )
         self.config_file.write_text(_toml(self.settings))
         with self.step("topics") as tell:
             created = topics.ensure(self.settings.kafka, self.settings.topics)
@@ -65,6 +71,10 @@ class LocalStack:
     def command(self, *arguments: str) -> list[str]:
         """A `nextup` command that works on this stack."""
         return [str(app_python()), "-m", "deploy", "--config", str(self.config_file), *arguments]
+
+    def start_page(self) -> ChildProcess:
+        """Start the gateway with its page; it is not waited for, and the stack works without it."""
+        return self._stops.enter_context(self._process("page"))
 
     def check(self) -> None:
         """DidNotStart, with the last log lines, if one of the processes has ended."""
@@ -89,15 +99,18 @@ class LocalStack:
         self._console.print(f"[green]✓[/] {what}{said} [dim]({time.monotonic() - began:.1f} s)[/]", highlight=False)
 
     def _start_worker(self) -> None:
-        # The settings of the file alone: NEXTUP_* of this shell may speak of another stack.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("NEXTUP_")}
-        log = self.folder / "worker.log"
-        if log.exists():
-            log.replace(log.with_suffix(".log.1"))  # an earlier worker said in it that it was ready
-        worker = ChildProcess(self.command("worker"), name="worker", log=log, environment=environment)
-        self._stops.enter_context(worker)
+        worker = self._stops.enter_context(self._process("worker"))
         self._children.append(worker)
         worker.wait_until_ready(lambda: _is_ready(worker), WORKER_READY_WITHIN_S)
+
+    def _process(self, command: str) -> ChildProcess:
+        """One of our commands, working on this stack."""
+        # The settings of the file alone: NEXTUP_* of this shell may speak of another stack.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("NEXTUP_")}
+        log = self.folder / f"{command}.log"
+        if log.exists():
+            log.replace(log.with_suffix(".log.1"))  # an earlier process said in it that it was ready
+        return ChildProcess(self.command(command), name=command, log=log, environment=environment)
 
     def __enter__(self) -> Self:
         return self
@@ -113,12 +126,19 @@ def _is_ready(worker: ChildProcess) -> bool:
     return any("Worker ready" in line for line in worker.last_lines(50))
 
 
-def settings_for(folder: Path, models: Path, bootstrap_servers: str, triton: str) -> Settings:
+def settings_for(
+    folder: Path, models: Path, bootstrap_servers: str, triton: str, page_port: int = PAGE_PORT
+) -> Settings:
     return Settings(
         kafka=KafkaConnection(bootstrap_servers=bootstrap_servers),
         triton=TritonSettings(url=triton),
         models=ModelSettings(repository=str(models)),
         worker=WorkerSettings(datadir=str(folder / "worker"), instance_id="demo", health_address="127.0.0.1:0"),
+        gateway=GatewaySettings(
+            address=f"{LOOPBACK}:{page_port}",
+            datadir=str(folder / "gateway"),
+            keys_file=str(folder / "gateway-keys.json"),
+        ),
         # A night has time to find out how often to learn from each order; whoever watches a demo has not.
         trainer=TrainerSettings(most_epochs=TrainerSettings().epochs, datadir=str(folder / "trainer"), tuned=""),
     )
@@ -132,6 +152,8 @@ def _toml(settings: Settings) -> str:
         f'[models]\nrepository = "{settings.models.repository}"\n\n'
         f'[worker]\ndatadir = "{settings.worker.datadir}"\ninstance_id = "{settings.worker.instance_id}"\n'
         f'health_address = "{settings.worker.health_address}"\n\n'
+        f'[gateway]\naddress = "{settings.gateway.address}"\ndatadir = "{settings.gateway.datadir}"\n'
+        f'keys_file = "{settings.gateway.keys_file}"\n\n'
         f"[trainer]\nmost_epochs = {settings.trainer.most_epochs}\n"
         f'datadir = "{settings.trainer.datadir}"\ntuned = "{settings.trainer.tuned}"\n'
     )

@@ -17,6 +17,7 @@ from rich.live import Live
 
 from deploy.demo import preparation, view
 from deploy.demo.local_stack import LocalStack
+from deploy.demo.page import DemoPage
 from deploy.demo.scoreboard import Scoreboard
 from deploy.demo.story import Story, first_purchases, read_place
 from streams.clients.publisher import PurchasePublisher
@@ -33,11 +34,14 @@ QUIET_EVERY_S = 10.0
 class Demo:
     """One run of the demo over a started stack."""
 
-    def __init__(self, stack: LocalStack, console: Console, story: Story, place_file: Path) -> None:
+    def __init__(
+        self, stack: LocalStack, console: Console, story: Story, place_file: Path, page: DemoPage | None = None
+    ) -> None:
         self._stack = stack
         self._console = console
         self._story = story
         self._place_file = place_file
+        self._page = page
         self._place = read_place(place_file)
         self._titles = {item.item_id: item.title for item in story.items}
         self._dead_letters_before = 0
@@ -67,6 +71,16 @@ class Demo:
                 self._await_lists(show)
             lists.close()
             receiver.join()
+
+    def keep_page(self) -> None:
+        """Where there is a page, stay until Ctrl-C: whoever looks at it has not come to an end."""
+        if self._page is None or self._page.has_failed:
+            return
+        self._console.print("all is replayed; the page stays open, and Ctrl-C stops everything")
+        while not self._page.has_failed:
+            self._stack.check()
+            self._page.look()
+            time.sleep(REFRESH_S)
 
     def summary(self, started_at: float) -> dict[str, object]:
         """The figures of this run; `started_at` is the unix time from which the first list is counted."""
@@ -143,6 +157,8 @@ class Demo:
                 return
             self._stack.check()
             self._count_dead_letters()
+            if self._page and self.board.first_list_at:
+                self._page.look()
             if live.is_started:
                 live.update(view.render(self.board, self._titles, total), refresh=True)
                 next_at = time.monotonic() + REFRESH_S

@@ -47,14 +47,15 @@ class Visit:
 
     async def show(self, screen: Screen) -> None:
         """Bring up to date what has changed."""
+        made = self._gateway.views.standing_list(self._customer)
+        if made is not None and made.list_id != self._list_id and not self._is_buying:
+            await self._show_customer(made, None)
+        # From here on nothing is waited for, so that all of it goes in one message.
         for name in SHARED:
             self._layout.put(name, getattr(screen, name))
         self._layout.put("customers", render.customers(screen.recent, self._customer))
         if not self._searched:
             self._shelve(screen)
-        made = self._gateway.views.standing_list(self._customer)
-        if made is not None and made.list_id != self._list_id and not self._is_buying:
-            await self._show_customer(made, None)
 
     async def _choose(self, customer: str) -> None:
         self._customer = customer
