@@ -7,10 +7,11 @@ PROCESSES ?= 2
 # Tests with servers wait more than they compute.
 SERVER_PROCESSES ?= 3
 INSTALL_PYTHON := [ "$(PYTHON)" = python3 ] && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y --no-install-recommends python3 python3-venv
+INSTALL_CHROMIUM := [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y --no-install-recommends chromium
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test unit integration test-faults test-emails test-swaps soak lint lock clean
+.PHONY: help setup demo test unit integration test-faults test-emails test-swaps test-page soak lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +40,10 @@ test-swaps: setup ## change versions under load, undo it, and offer versions tha
 
 test-emails: setup ## a month of emails in fast motion, with a sender that is killed and a server that misbehaves (8 minutes)
 	$(BIN)/pytest tests/emails
+
+test-page: setup ## the page in a real browser: buy, swap versions, take parts away, keyboard, phone, axe (6 minutes)
+	@test -x /usr/bin/chromium || { $(INSTALL_CHROMIUM); } || { echo "test-page: Chromium is missing; run: sudo apt-get install chromium"; exit 1; }
+	$(BIN)/pytest tests/page
 
 soak: setup ## the first of these damages at ten times its size, with the worker's memory over time (half an hour)
 	$(BIN)/pytest tests/faults/soak.py

@@ -51,8 +51,10 @@ class Layout:
         """Whose page it is."""
         self._name.set_text(clipped(customer, 60))
 
-    def announce(self, text: str) -> None:
+    def announce(self, text: str, *, is_trouble: bool = False) -> None:
+        """For a screen reader; trouble is for everybody to see."""
         self._announcement.set_text(clipped(text, 300))
+        self._announcement.classes(add="trouble" if is_trouble else None, remove=None if is_trouble else "trouble")
 
     def on_choose(self, handler: Clicked) -> None:
         self._on_click("customers", "customer", handler)

@@ -29,6 +29,7 @@ class Visit:
         self._customer = customer[:LONGEST_ID]
         self._list_id = ""
         self._searched = ""
+        self._looks = 0
         self._is_buying = False
         self._last_order_at: datetime | None = None
         layout.on_choose(self._choose_clicked)
@@ -50,6 +51,7 @@ class Visit:
         made = self._gateway.views.standing_list(self._customer)
         if made is not None and made.list_id != self._list_id and not self._is_buying:
             await self._show_customer(made, None)
+            self._layout.announce("")
         # From here on nothing is waited for, so that all of it goes in one message.
         for name in SHARED:
             self._layout.put(name, getattr(screen, name))
@@ -63,10 +65,11 @@ class Visit:
         await self._show_customer(self._gateway.views.standing_list(customer), None)
 
     async def _show_customer(self, made: RecommendationList | None, waited_ms: float | None) -> None:
-        customer = self._customer
-        past = await run_in_threadpool(self._gateway.views.history, customer)
-        if customer != self._customer:
-            return
+        self._looks += 1
+        look = self._looks
+        past = await run_in_threadpool(self._gateway.views.history, self._customer)
+        if look != self._looks:
+            return  # something newer is being shown
         item_of = self._live.watch.item
         self._list_id = made.list_id if made else ""
         self._last_order_at = last_order_at(past)
@@ -79,17 +82,20 @@ class Visit:
         if self._is_buying:
             return
         self._is_buying = True
-        customer = self._customer
-        self._layout.announce("")
         try:
-            at = basket.moment_of(self._live.watch.shop_at, datetime.now(UTC))
-            if self._last_order_at is not None:
-                at = max(at, self._last_order_at + timedelta(seconds=1))
-            bought = await basket.buy(self._gateway, basket.purchase_of(customer, item_id, at))
+            await self._buy_and_show(item_id)
         finally:
             self._is_buying = False
+
+    async def _buy_and_show(self, item_id: str) -> None:
+        customer = self._customer
+        self._layout.announce("")
+        at = basket.moment_of(self._live.watch.shop_at, datetime.now(UTC))
+        if self._last_order_at is not None:
+            at = max(at, self._last_order_at + timedelta(seconds=1))
+        bought = await basket.buy(self._gateway, basket.purchase_of(customer, item_id, at))
         if bought.made is None:
-            self._layout.announce(bought.trouble)
+            self._layout.announce(bought.trouble, is_trouble=True)
         elif customer == self._customer:
             await self._show_customer(bought.made, bought.milliseconds)
             self._layout.announce(told(bought.made, bought.milliseconds))
