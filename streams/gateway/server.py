@@ -69,7 +69,14 @@ def run(
         if with_more is not None:
             with_more(app, gateway)
         log.info("gateway: http://%s:%d", f"[{host}]" if ":" in host else host, port)
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=GRACE_S,
+            # To pack small messages for many open pages takes longer than to make them.
+            ws_per_message_deflate=False,
+        )
         uvicorn.Server(config).run(sockets=[listener])
 
 
