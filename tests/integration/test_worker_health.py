@@ -32,7 +32,7 @@ from tests.integration.workers import (
 )
 
 FAUSTS_OWN_PORT = 6066
-STALLED_AFTER_S = 4
+STALLED_AFTER_S = 6
 
 
 @pytest.fixture
@@ -170,9 +170,9 @@ def test_a_marker_of_a_transaction_is_no_work(kafka: KafkaConnection, tmp_path: 
     producer.begin_transaction()
     producer.produce(kafka.topic_prefix + topics.PURCHASES.name, b"nonsense", b"u")
     producer.commit_transaction(30)
-    with running_worker(kafka, tmp_path, NEXTUP_WORKER_STALLED_AFTER_S="2") as worker:
+    with running_worker(kafka, tmp_path, NEXTUP_WORKER_STALLED_AFTER_S=str(STALLED_AFTER_S)) as worker:
         eventually(lambda: metric(worker, "worker_events_done"), lambda done: done == 1, "the record before the marker")
-        time.sleep(5)
+        time.sleep(1.5 * STALLED_AFTER_S)
         assert metric(worker, "worker_lag_records") == 1
         assert worker.is_running
 
@@ -186,7 +186,7 @@ def test_a_worker_has_the_whole_history_again_whatever_became_of_its_folder(
         source.flush()
         one_list(kafka, "e1")
     tables = [path for path in (tmp_path / "state").rglob("*.db") if path.is_dir()]
-    assert len(tables) == 12, "three tables of four partitions"
+    assert len(tables) == 16, "four tables of four partitions"
     if damage == "the folder is deleted":
         shutil.rmtree(tmp_path / "state")
     for database in tables if "files" in damage else []:
@@ -201,7 +201,7 @@ def test_a_worker_has_the_whole_history_again_whatever_became_of_its_folder(
     assert made.left == []
     assert lists_by_event(kafka)["e1"].items[0].item_id == "a", "a repeat is still known"
     told = [line for line in worker.log.read_text().splitlines() if "is damaged and will be restored" in line]
-    assert len(told) == (12 if "files" in damage else 0)
+    assert len(told) == (16 if "files" in damage else 0)
 
 
 def test_damage_that_a_read_meets_ends_the_worker_and_no_event_and_the_next_one_heals_it(
