@@ -35,13 +35,13 @@ integration: setup ## tests against a real broker and a real Triton server, whic
 test-faults: setup ## do damage to the running system, and see that nothing is lost or doubled (under 15 minutes)
 	$(BIN)/pytest tests/faults
 
-test-swaps: setup ## change versions under load, undo it, and offer versions that must not serve (under 5 minutes)
+test-swaps: setup ## change versions under load, undo it, and offer versions that must not serve (under 10 minutes)
 	$(BIN)/pytest tests/swaps
 
 test-emails: setup ## a month of emails in fast motion, with a sender that is killed and a server that misbehaves (8 minutes)
 	$(BIN)/pytest tests/emails
 
-test-page: setup ## the page in a real browser: buy, swap versions, take parts away, keyboard, phone, axe (6 minutes)
+test-page: setup ## the page in a real browser: buy, swap versions, take parts away, keyboard, phone, axe (3 minutes)
 	@test -x /usr/bin/chromium || { $(INSTALL_CHROMIUM); } || { echo "test-page: Chromium is missing; run: sudo apt-get install chromium"; exit 1; }
 	$(BIN)/pytest tests/page
 
