@@ -6,12 +6,15 @@ BIN := .venv/bin
 PROCESSES ?= 2
 # Tests with servers wait more than they compute.
 SERVER_PROCESSES ?= 3
+# Whole nights of learning, and packages of other languages: with make test-swaps and make test-clients.
+NIGHTS := tests/integration/test_nightly.py tests/integration/test_line_release.py
+LANGUAGES := tests/integration/test_foreign_client.py
 INSTALL_PYTHON := [ "$(PYTHON)" = python3 ] && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y --no-install-recommends python3 python3-venv
 INSTALL_CHROMIUM := [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y --no-install-recommends chromium
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test unit integration test-faults test-emails test-swaps test-page soak lint lock clean
+.PHONY: help setup demo test unit integration test-faults test-emails test-swaps test-clients test-page soak lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,19 +27,22 @@ setup: ## bring environments, broker and Triton up to date; PYTHON=path takes th
 demo: setup ## run everything on this machine; PURCHASES=n stops after so many, RATE=n sets purchases per second
 	@$(BIN)/nextup demo --started-at $(STARTED) $(if $(PURCHASES),--purchases $(PURCHASES)) $(if $(RATE),--rate $(RATE))
 
-test: lint unit integration ## everything that must pass
+test: lint unit integration ## what must pass with each commit; the targets below go deeper
 
 unit: setup ## tests that need no server
 	$(BIN)/pytest tests/unit -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 integration: setup ## tests against a real broker and a real Triton server, which they start and stop
-	$(BIN)/pytest tests/integration -n $(SERVER_PROCESSES) --dist loadfile
+	$(BIN)/pytest tests/integration -n $(SERVER_PROCESSES) --dist loadfile $(addprefix --ignore=,$(NIGHTS) $(LANGUAGES))
 
 test-faults: setup ## do damage to the running system, and see that nothing is lost or doubled (under 15 minutes)
 	$(BIN)/pytest tests/faults
 
 test-swaps: setup ## change versions under load, undo it, and offer versions that must not serve (under 10 minutes)
-	$(BIN)/pytest tests/swaps
+	$(BIN)/pytest tests/swaps $(NIGHTS)
+
+test-clients: setup ## publish and subscribe from Java, Node and Kafka's own tools, as the examples stand (2 minutes)
+	$(BIN)/pytest $(LANGUAGES)
 
 test-emails: setup ## a month of emails in fast motion, with a sender that is killed and a server that misbehaves (8 minutes)
 	$(BIN)/pytest tests/emails
