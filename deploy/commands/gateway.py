@@ -32,7 +32,11 @@ def gateway(settings: Settings, context: click.Context) -> None:
 
 @gateway.group("keys")
 def api_keys() -> None:
-    """Make and withdraw API keys. A running gateway notices at once."""
+    """Make and withdraw API keys.
+
+    A running gateway notices at once, but for the last key: once that is withdrawn, the old ones count until
+    the next start, so that a gateway never becomes open while it runs.
+    """
 
 
 @api_keys.command()
