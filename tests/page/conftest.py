@@ -60,6 +60,26 @@ def shop(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 
 @pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[Broker]:
+    """A broker that a test may stop: nobody else is on it."""
+    with Broker(tmp_path / "broker") as running:
+        yield running
+
+
+@pytest.fixture
+def own_shop(shop: Shop, own_broker: Broker, tmp_path: Path) -> Iterator[Shop]:
+    """Another shop on `own_broker`, with the models of `shop`."""
+    kafka = KafkaConnection(own_broker.bootstrap_servers)
+    topics.ensure(kafka, topics.TopicLayout(partitions=2))
+    announce(kafka, ModelRepository(shop.triton.model_repository).read(MODEL, 1).metadata, "test")
+    _fill(kafka)
+    own = Shop(kafka, shop.triton, tmp_path)
+    with a_worker(own) as worker, served_page(own) as url:
+        own.worker, own.url = worker, url
+        yield own
+
+
+@pytest.fixture
 def looking(browser: Browser, shop: Shop) -> Iterator[Looking]:
     """Opens pages; whatever they complained of, or fetched from elsewhere, fails the test at its end."""
     with Looking(browser, shop.url) as opened:

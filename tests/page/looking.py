@@ -21,8 +21,6 @@ from tests.integration.workers import environment_of, running_worker
 START_S = 180.0
 PATIENCE_MS = 90_000
 """The machine may be many times slower than it should be."""
-GONE = re.compile(r"WebSocket|ERR_CONNECTION|net::ERR")
-"""What a browser says when the server is away."""
 
 
 @dataclass
