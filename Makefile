@@ -5,7 +5,7 @@ STARTED := $(shell date +%s.%N)
 BIN := .venv/bin
 PROCESSES ?= 2
 # Tests with servers wait more than they compute.
-SERVER_PROCESSES ?= 3
+SERVER_PROCESSES ?= 4
 # Whole nights of learning, and packages of other languages: with make test-swaps and make test-clients.
 NIGHTS := tests/integration/test_nightly.py tests/integration/test_line_release.py
 LANGUAGES := tests/integration/test_foreign_client.py
@@ -33,7 +33,7 @@ unit: setup ## tests that need no server
 	$(BIN)/pytest tests/unit -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 integration: setup ## tests against a real broker and a real Triton server, which they start and stop
-	$(BIN)/pytest tests/integration -n $(SERVER_PROCESSES) --dist loadfile $(addprefix --ignore=,$(NIGHTS) $(LANGUAGES))
+	$(BIN)/pytest tests/integration -n $(SERVER_PROCESSES) --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(NIGHTS) $(LANGUAGES))
 
 test-faults: setup ## do damage to the running system, and see that nothing is lost or doubled (under 15 minutes)
 	$(BIN)/pytest tests/faults

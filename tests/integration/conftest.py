@@ -15,6 +15,14 @@ from tests.integration.trainers import SETTINGS, Trainer
 from trainer.nightly.run import Systems
 from trainer.swaps.settings import SwapSettings
 
+LONGEST_FIRST = ("test_demo.py", "test_worker_health.py", "test_whole_path.py", "test_rebuild.py", "test_worker.py")
+"""Files that take minutes: begun last, they would keep one process busy while the others have nothing left to do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
 
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:

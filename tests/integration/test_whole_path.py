@@ -93,19 +93,9 @@ def test_the_running_worker_switches_to_a_trained_model_and_survives_its_server(
     system.triton.start()
     assert eventually_from(system, "model").source == "model"
 
-    train(system)
-    assert eventually_version(system, 2).source == "model"
-
 
 def eventually_from(system: System, source: str) -> RecommendationList:
     found: RecommendationList = eventually(lambda: _next_list(system), lambda each: each.source == source, source)
-    return found
-
-
-def eventually_version(system: System, version: int) -> RecommendationList:
-    found: RecommendationList = eventually(
-        lambda: _next_list(system), lambda each: each.model and each.model.version == version, f"version {version}"
-    )
     return found
 
 

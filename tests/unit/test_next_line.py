@@ -18,8 +18,6 @@ from trainer.numbering import MICROSECONDS, Ids, SourceLines, numbered
 from trainer.progress import Silent
 from trainer.purchases import Float32s, Moments, Purchases
 
-pytestmark = pytest.mark.xdist_group(__name__)  # what is fit for all tests is fit once
-
 SMALL = LineTraining(embedding=16, state=16, epochs=1, min_steps=1)
 
 
