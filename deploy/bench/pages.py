@@ -16,15 +16,14 @@ from urllib.parse import urlencode
 
 import httpx
 import numpy as np
-import psutil
 import socketio
 
-from deploy.bench.candidates import WORKER, Candidate, running
-from deploy.bench.streaming import READY_WITHIN_S, SETTLE_S, WARM_UP_S, Memory, Sent, cpu_s, is_ready, mib
+from deploy.bench.candidates import Candidate
+from deploy.bench.figures import Cost, Memory, late
+from deploy.bench.gateway_load import SETTLE_S, Flow, Gateway, flow, running_gateway
+from deploy.bench.streaming import Streamed, open_streams, streamed
 from deploy.settings import Settings
-from deploy.stack.ports import LOOPBACK, free_ports
-from deploy.stack.process import ChildProcess
-from streams.contract import messages, topics
+from streams.contract import messages
 from streams.contract.messages import Cause, Event, Line, Purchase
 from streams.page.address import PREFIX
 
@@ -34,6 +33,17 @@ OPEN_WITHIN_S = 120.0
 ASKED_EVERY_S = 0.1
 LIST_ID = re.compile(r'data-list="([0-9a-f]+)"')
 CLIENT = re.compile(r"client_id.: ?.([0-9a-f-]{36})")
+
+
+class Load(NamedTuple):
+    """What the page has to bear."""
+
+    pages: int
+    readers: int
+    """Streams of all lists beside them."""
+    rate: float
+    """Purchases per second."""
+    seconds: int
 
 
 class Watching(NamedTuple):
@@ -52,9 +62,9 @@ class Watching(NamedTuple):
     asked_p50: float
     asked_p99: float
     """Milliseconds that the gateway took for the answer to a request at the same time."""
-    cpu: float
-    """Processor time of the gateway while purchases flowed, in cores."""
-    memory: Memory
+    cost: Cost
+    streams: Streamed | None
+    """What readers of the stream got who were there beside the pages; None where there were none."""
 
 
 class OpenPage:
@@ -94,21 +104,10 @@ class OpenPage:
                 self.arrivals.setdefault(list_id, now)
 
 
-def measure(settings: Settings, n_pages: int, rate: float, seconds: int, folder: Path) -> Watching:
+def measure(settings: Settings, load: Load, folder: Path) -> Watching:
     """A worker and a page of their own on the broker of `settings`; the worker's fallback makes the lists."""
-    topics.ensure(settings.kafka, settings.topics)
-    port = free_ports(1)[0]
-    more = {
-        "NEXTUP_GATEWAY_ADDRESS": f"{LOOPBACK}:{port}",
-        "NEXTUP_GATEWAY_DATADIR": str(folder / "page" / "view"),
-        "NEXTUP_GATEWAY_KEYS_FILE": str(folder / "page" / "keys.json"),
-    }
-    with (
-        running(WORKER, settings, settings.kafka, folder / "worker"),
-        running(PAGE, settings, settings.kafka, folder / "page", **more) as page,
-    ):
-        page.wait_until_ready(lambda: is_ready(port), READY_WITHIN_S)
-        return asyncio.run(_watched(settings, n_pages, rate, seconds, page, f"http://{LOOPBACK}:{port}"))
+    with running_gateway(PAGE, settings, folder, load.readers) as gateway:
+        return asyncio.run(_watched(gateway, load))
 
 
 def purchases_of(n_pages: int, n: int) -> list[Event]:
@@ -120,44 +119,41 @@ def purchases_of(n_pages: int, n: int) -> list[Event]:
     ]
 
 
-async def _watched(
-    settings: Settings, n_pages: int, rate: float, seconds: int, served: ChildProcess, url: str
-) -> Watching:
-    process = psutil.Process(served.pid)
-    idle = mib(process)
-    pages = [OpenPage(f"customer-{number}") for number in range(n_pages)]
-    events = purchases_of(n_pages, int(rate * seconds))
+async def _watched(gateway: Gateway, load: Load) -> Watching:
+    idle = gateway.mib()
+    pages = [OpenPage(f"customer-{number}") for number in range(load.pages)]
+    events = purchases_of(load.pages, int(load.rate * load.seconds))
     answers: list[float] = []
-    async with httpx.AsyncClient(timeout=OPEN_WITHIN_S) as client:
-        await _open_all(pages, client, url)
+    async with httpx.AsyncClient(timeout=OPEN_WITHIN_S) as client, open_streams(gateway, load.readers) as readers:
+        await _open_all(pages, client, gateway.url)
         await asyncio.sleep(SETTLE_S)
-        with_pages, busy, before = mib(process), cpu_s(process), sum(page.updates for page in pages)
-        began = time.perf_counter()
-        asking = asyncio.create_task(_ask(client, url, answers))
-        sent = Sent(settings, events, rate)
-        await asyncio.to_thread(sent.wait)
-        took = time.perf_counter() - began
-        cpu, updates = cpu_s(process) - busy, sum(page.updates for page in pages) - before
+        with_pages, before = gateway.mib(), _updates(pages)
+        asking = asyncio.create_task(_ask(client, gateway.url, answers))
+        flowed = await flow(gateway, events, load.rate)
+        updates = _updates(pages) - before
         asking.cancel()
         await asyncio.sleep(SETTLE_S)
-        memory = Memory(idle, with_pages, mib(process))
+        cost = Cost(flowed.cpu, Memory(idle, with_pages, gateway.mib()))
         await asyncio.gather(*(page.close() for page in pages))
-    late = np.array(list(_late_ms(pages, events, sent.at, began + WARM_UP_S)))
-    p50, p99 = np.percentile(late, [50, 99])
+    shown = late(_late_ms(pages, events, flowed))
     asked_p50, asked_p99 = np.percentile(answers, [50, 99])
     return Watching(
-        pages=n_pages,
+        pages=load.pages,
         purchases=len(events),
         shown=len({list_id for page in pages for list_id in page.arrivals}) / len(events),
-        p50=float(p50),
-        p99=float(p99),
-        slowest=float(late.max()),
-        updates=updates / took / n_pages,
+        p50=shown.p50,
+        p99=shown.p99,
+        slowest=shown.slowest,
+        updates=updates / flowed.took_s / load.pages,
         asked_p50=float(asked_p50),
         asked_p99=float(asked_p99),
-        cpu=cpu / took,
-        memory=memory,
+        cost=cost,
+        streams=streamed(readers, flowed) if readers else None,
     )
+
+
+def _updates(pages: Sequence[OpenPage]) -> int:
+    return sum(page.updates for page in pages)
 
 
 async def _open_all(pages: Sequence[OpenPage], client: httpx.AsyncClient, url: str) -> None:
@@ -179,13 +175,11 @@ async def _ask(client: httpx.AsyncClient, url: str, answers: list[float]) -> Non
         await asyncio.sleep(ASKED_EVERY_S)
 
 
-def _late_ms(
-    pages: Sequence[OpenPage], events: Sequence[Event], sent: dict[bytes, float], after: float
-) -> Iterator[float]:
+def _late_ms(pages: Sequence[OpenPage], events: Sequence[Event], flowed: Flow) -> Iterator[float]:
     """Of the purchases whose own list was shown: one that was replaced before the next look never is."""
     arrivals = {list_id: at for page in pages for list_id, at in page.arrivals.items()}
     for event in events:
-        at = sent[event.event_id.encode()]
         shown = arrivals.get(messages.list_id(event.user_id, Cause("purchase", event.event_id)))
-        if shown is not None and at > after:
-            yield (shown - at) * 1000
+        late_ms = None if shown is None else flowed.late_ms(event.event_id.encode(), shown)
+        if late_ms is not None:
+            yield late_ms
