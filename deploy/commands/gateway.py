@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.command_line import out, pass_settings
+from deploy.email_links import served_links
 from deploy.settings import Settings
 from streams.gateway import keys, server
 from streams.gateway.keys import SCOPES, Scope
@@ -27,6 +28,7 @@ def gateway(settings: Settings, context: click.Context) -> None:
             settings.models.repository,
             settings.models.name,
             settings.worker.history_lines,
+            served_links(settings.emails),
         )
 
 

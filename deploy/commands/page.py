@@ -3,6 +3,7 @@
 import click
 
 from deploy.command_line import pass_settings
+from deploy.email_links import served_links
 from deploy.model_operations import ModelOperations
 from deploy.settings import Settings
 from streams.gateway import server
@@ -23,5 +24,6 @@ def page(settings: Settings) -> None:
         settings.models.repository,
         settings.models.name,
         settings.worker.history_lines,
+        served_links(settings.emails),
         with_more=with_page(ModelOperations(settings), settings.models.name),
     )

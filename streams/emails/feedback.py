@@ -1,4 +1,4 @@
-"""What customers do with links: events on the topic. Whoever serves the links calls this; there is no HTTP here."""
+"""What customers do with links: events on the topic. The gateway calls this; there is no HTTP here."""
 
 from datetime import datetime
 
@@ -20,10 +20,26 @@ class Feedback:
     A link that is followed twice is one event. One that is not ours raises InvalidToken, and nothing is published.
     """
 
-    def __init__(self, connection: KafkaConnection, links: Links) -> None:
-        """Raises BrokerUnavailable or TopicMismatch where there is nothing to publish to."""
+    def __init__(self, connection: KafkaConnection, links: Links, timeout_s: float = TIMEOUT_S) -> None:
+        """Raises BrokerUnavailable or TopicMismatch where there is nothing to publish to.
+
+        An event that no broker took within `timeout_s` has failed.
+        """
         self._links = links
-        self._sender = RecordSender(connection, topics.EMAIL_EVENTS.name, TIMEOUT_S, TIMEOUT_S)
+        self._sender = RecordSender(connection, topics.EMAIL_EVENTS.name, timeout_s, timeout_s)
+
+    @property
+    def shop(self) -> str:
+        """The name of whoever writes the emails."""
+        return self._links.shop
+
+    def target(self, token: str) -> str:
+        """Where `clicked` would lead to; nothing is published."""
+        return self._links.target(self._read(token, "clicked"))
+
+    def check_unsubscribe(self, token: str) -> None:
+        """InvalidToken where `unsubscribed` would not take this token; nothing is published."""
+        self._read(token, "unsubscribed")
 
     async def clicked(self, token: str, at: datetime) -> str:
         """Where to lead the customer on to: a page of the shop, whatever the token says."""
@@ -35,8 +51,9 @@ class Feedback:
         """The customer gets no more emails, from the moment that this returns and `nextup emails` has read it."""
         await self._publish(self._read(token, "unsubscribed"), at)
 
-    def close(self) -> None:
-        self._sender.close(TIMEOUT_S)
+    def close(self, timeout_s: float = TIMEOUT_S) -> None:
+        """Raises Undelivered where an event was lost since the start."""
+        self._sender.close(timeout_s)
 
     def _read(self, token: str, purpose: Purpose) -> Link:
         link = self._links.read(token)

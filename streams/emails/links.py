@@ -15,11 +15,13 @@ import msgspec
 from msgspec import Struct
 
 from streams.contract.email_messages import EmailEvent, email_event_id
-from streams.emails.errors import InvalidToken
-from streams.emails.rules import Sending
+from streams.emails.errors import InvalidRules, InvalidToken
+from streams.emails.rules import Rules, Sending
+from streams.emails.settings import EmailSettings
 
 Purpose: TypeAlias = Literal["clicked", "unsubscribed"]
 SIGNATURE_BYTES = 16
+SHORTEST_SECRET = 16
 
 
 class Link(Struct, frozen=True, array_like=True):
@@ -44,6 +46,11 @@ class Links:
     def __init__(self, secret: bytes, sending: Sending) -> None:
         self._secret = secret
         self._sending = sending
+
+    @property
+    def shop(self) -> str:
+        """The name of whoever writes."""
+        return self._sending.shop
 
     def click(self, user_id: str, decision_id: str, item_id: str) -> str:
         """The URL behind a product."""
@@ -74,6 +81,16 @@ class Links:
 
     def _signature(self, payload: bytes) -> bytes:
         return hmac.digest(self._secret, payload, hashlib.sha256)[:SIGNATURE_BYTES]
+
+
+def links_by(settings: EmailSettings, rules: Rules) -> Links:
+    """The links that emails carry; InvalidRules where there is no secret to sign them with."""
+    if len(settings.link_secret) < SHORTEST_SECRET:
+        raise InvalidRules(
+            f"emails.link_secret has {len(settings.link_secret)} characters; set NEXTUP_EMAILS_LINK_SECRET to at least "
+            f"{SHORTEST_SECRET}, the same as for the gateway"
+        )
+    return Links(settings.link_secret.encode(), rules.sending)
 
 
 def event_of(link: Link, at: datetime) -> EmailEvent:

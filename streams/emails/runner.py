@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from streams.contract.connection import KafkaConnection
 from streams.emails.desk import Desk, Parcel
-from streams.emails.errors import HandoverFailed, InvalidRules
+from streams.emails.errors import HandoverFailed
 from streams.emails.handover import Connection
 from streams.emails.intake import Arrived, Intake
-from streams.emails.links import Links
+from streams.emails.links import links_by
 from streams.emails.message import Composer
 from streams.emails.reader import Reader
 from streams.emails.rules import Rules
@@ -25,21 +25,10 @@ IDLE_S = 0.2
 """How long one wait for records lasts where there is nothing to do."""
 BUSY_S = 0.005
 """The same while emails are being handed over."""
-SHORTEST_SECRET = 16
 
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def links_by(settings: EmailSettings, rules: Rules) -> Links:
-    """The links that emails carry; InvalidRules where there is no secret to sign them with."""
-    if len(settings.link_secret) < SHORTEST_SECRET:
-        raise InvalidRules(
-            f"emails.link_secret has {len(settings.link_secret)} characters; set NEXTUP_EMAILS_LINK_SECRET to at least "
-            f"{SHORTEST_SECRET}, the same as for the gateway"
-        )
-    return Links(settings.link_secret.encode(), rules.sending)
 
 
 class Runner:

@@ -6,6 +6,7 @@ purchases.py         POST /v1/purchases
 recommendations.py   GET /v1/users/{id}/recommendations and /history
 what_if.py           GET /v1/items/{id}/recommendations, GET /v1/users/{id}/plan
 stream.py            GET /v1/recommendations/stream
+email_links.py       GET /v1/emails/click, GET and POST /v1/emails/unsubscribe; email_pages.py is what people see
 health.py            /live, /ready, /metrics
 
 topic_reader.py      one reader of all topics, into store.py (RocksDB); views.py reads from there

@@ -1,11 +1,12 @@
 """Who may ask what: the key of a request, its scope, and how often it may be used."""
 
+import ipaddress
 import math
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Security
+from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from streams.gateway.keys import KeyRing, Scope
@@ -26,9 +27,14 @@ def may(scope: Scope) -> Callable[..., Awaitable[None]]:
         gateway: GatewayOf, given: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
     ) -> None:
         owner = owner_of(gateway.keys, given.credentials if given else "", scope)
-        check_rate(gateway.rate_limit, owner)
+        check_rate(gateway.rate_limit, owner, "key")
 
     return admit
+
+
+async def not_too_often(request: Request, gateway: GatewayOf) -> None:
+    """A dependency for what needs no key: each address may ask as often as a key may."""
+    check_rate(gateway.rate_limit, network_of(request.client.host if request.client else ""), "address")
 
 
 def owner_of(keys: KeyRing, key: str, scope: Scope) -> str:
@@ -44,13 +50,30 @@ def owner_of(keys: KeyRing, key: str, scope: Scope) -> str:
     return found.id
 
 
-def check_rate(limit: RateLimit, owner: str) -> None:
-    """Problem where the owner of a key asks too often."""
+def network_of(host: str) -> str:
+    """The smallest network that surely is one customer's: an IPv4 address, or 64 bits of an IPv6 one.
+
+    >>> network_of("192.0.2.7"), network_of("::ffff:192.0.2.7"), network_of("2001:db8::7"), network_of("elsewhere")
+    ('192.0.2.7', '192.0.2.7', '2001:db8::/64', 'anybody')
+    """
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return ANYBODY
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((int(address), 64), strict=False))
+
+
+def check_rate(limit: RateLimit, owner: str, kind: str) -> None:
+    """Problem where an owner asks too often; `kind` is what it is told by."""
     wait_s = limit.wait_s(owner)
     if wait_s:
         raise Problem(
             HTTPStatus.TOO_MANY_REQUESTS,
             "rate",
-            f"this key asks too often; ask again in {wait_s:.3f} s",
+            f"this {kind} asks too often; ask again in {wait_s:.3f} s",
             headers={"Retry-After": str(math.ceil(wait_s))},
         )

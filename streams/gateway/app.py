@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from streams.gateway import health, openapi, problems, purchases, recommendations, stream, what_if
+from streams.gateway import email_links, health, openapi, problems, purchases, recommendations, stream, what_if
 from streams.gateway.metrics import Measured
 from streams.gateway.services import Gateway
 
@@ -25,6 +25,9 @@ def create_app(gateway: Gateway) -> FastAPI:
     app.state.gateway = gateway
     for part in (purchases, recommendations, what_if, stream, health):
         app.include_router(part.router)
+    if gateway.feedback is not None:
+        app.state.feedback = gateway.feedback
+        app.include_router(email_links.router)
     problems.handle_all(app)
     openapi.document(app)
     app.add_middleware(Measured, metrics=gateway.metrics)

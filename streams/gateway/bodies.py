@@ -32,7 +32,7 @@ async def limited_body(request: Request) -> bytes:
             raise Problem(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 "too-large",
-                f"the body has more than {MAX_VALUE_BYTES:,} bytes; send the events in several requests",
+                f"the body has more than {MAX_VALUE_BYTES:,} bytes; send several requests with fewer in each",
             )
     return bytes(body)
 

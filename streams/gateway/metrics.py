@@ -31,6 +31,11 @@ class Metrics:
             "nextup_gateway_events", "Events of customers received, by what became of them.", ("result",),
             registry=self._registry,
         )  # fmt: skip
+        self._links = Counter(
+            "nextup_gateway_email_links", "Links of emails that were followed, by what became of it.",
+            ("link", "result"),
+            registry=self._registry,
+        )  # fmt: skip
         self._fell_behind = Counter(
             "nextup_gateway_streams_fell_behind", "Streams ended because they were not read.", registry=self._registry
         )
@@ -43,6 +48,10 @@ class Metrics:
     def events(self, result: str, count: int) -> None:
         """`result` is "accepted", or the reason of the refusal."""
         self._events.labels(result).inc(count)
+
+    def email_link(self, link: str, result: str) -> None:
+        """`link` is "clicked" or "unsubscribed"; `result` is "accepted", "invalid" or "lost"."""
+        self._links.labels(link, result).inc()
 
     def stream_fell_behind(self) -> None:
         self._fell_behind.inc()

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from msgspec import Struct
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from streams.gateway.errors import StoreUnavailable
 
@@ -89,10 +90,17 @@ async def _of_parameters(_: Request, error: Any) -> Response:
     return _response(Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-field", detail, errors=faults))
 
 
-async def _of_framework(_: Request, error: Any) -> Response:
+async def _of_framework(request: Request, error: Any) -> Response:
     status = HTTPStatus(error.status_code)
     reason = status.phrase.lower().replace(" ", "-")
-    return _response(Problem(status, reason, str(error.detail), headers=error.headers))
+    headers = {"Allow": _allowed(request)} if status is HTTPStatus.METHOD_NOT_ALLOWED else error.headers
+    return _response(Problem(status, reason, str(error.detail), headers=headers))
+
+
+def _allowed(request: Request) -> str:
+    """All methods of a path; the framework names those of the first route that has it."""
+    here = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted({method for route in here if isinstance(route, Route) for method in route.methods or ()}))
 
 
 async def _of_store(_: Request, error: Exception) -> Response:

@@ -18,6 +18,9 @@ from serving.triton import TritonClient, TritonSettings
 from streams.clients.publisher import PurchasePublisher
 from streams.contract.connection import KafkaConnection, librdkafka_log
 from streams.contract.errors import Undelivered
+from streams.emails.feedback import Feedback
+from streams.emails.links import Links
+from streams.gateway import email_links
 from streams.gateway.app import create_app
 from streams.gateway.broadcast import Broadcast
 from streams.gateway.errors import GatewayError
@@ -50,19 +53,22 @@ def run(
     repository: str,
     model_name: str,
     history_lines: int,
+    links: Links | None = None,
     *,
     with_more: Callable[[FastAPI, Gateway], None] | None = None,
 ) -> None:
     """Serve until told to stop (SIGTERM, SIGINT). Raises GatewayError, BrokerUnavailable or TopicMismatch
-    before anything is answered. `with_more` may add to the application what stands above it (streams.page)."""
+    before anything is answered. `links` are those of emails; without them none are served. `with_more` may add
+    to the application what stands above it (streams.page)."""
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
-    librdkafka_log.addFilter(Seldom(QUIET_S))
+    for chatty in (librdkafka_log, email_links.lost):
+        chatty.addFilter(Seldom(QUIET_S))
     # When it has ended, uvicorn sends itself the signal once more: what was opened must be closed then, too.
     signal.signal(signal.SIGTERM, _leave)
     keys = KeyRing(Path(settings.keys_file))
     with (
         listening(settings.address, settings.send_timeout_s, has_keys=bool(keys)) as listener,
-        opened(kafka, triton, settings, repository, model_name, history_lines, keys) as gateway,
+        opened(kafka, triton, settings, repository, model_name, history_lines, keys, links) as gateway,
     ):
         host, port = listener.getsockname()[:2]
         app = create_app(gateway)
@@ -89,6 +95,7 @@ def opened(
     model_name: str,
     history_lines: int,
     keys: KeyRing,
+    links: Links | None = None,
 ) -> Iterator[Gateway]:
     """All parts of a gateway, connected; its reader begins with the application."""
     with ExitStack() as parts:
@@ -101,6 +108,9 @@ def opened(
             kafka, delivery_timeout_s=settings.delivery_timeout_s, queue_timeout_s=QUEUE_TIMEOUT_S
         )
         parts.callback(_close, publisher)
+        feedback = Feedback(kafka, links, settings.delivery_timeout_s) if links else None
+        if feedback is not None:
+            parts.callback(_close, feedback)
         views = Views(store, history_lines)
         yield Gateway(
             kafka=kafka,
@@ -114,6 +124,7 @@ def opened(
             keys=keys,
             rate_limit=RateLimit(settings.requests_per_second, settings.burst),
             metrics=_metrics(broadcast, reader),
+            feedback=feedback,
         )
 
 
@@ -167,7 +178,7 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
     sys.exit(0)
 
 
-def _close(publisher: PurchasePublisher) -> None:
+def _close(publisher: PurchasePublisher | Feedback) -> None:
     try:
         publisher.close(GRACE_S)
     except Undelivered as error:

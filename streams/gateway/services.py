@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from serving.triton import TritonClient
 from streams.clients.publisher import PurchasePublisher
 from streams.contract.connection import KafkaConnection
+from streams.emails.feedback import Feedback
 from streams.gateway.broadcast import Broadcast
 from streams.gateway.keys import KeyRing
 from streams.gateway.metrics import Metrics
@@ -34,6 +35,8 @@ class Gateway:
     keys: KeyRing
     rate_limit: RateLimit
     metrics: Metrics
+    feedback: Feedback | None
+    """Takes what customers do with the links of emails; None where no links are served."""
 
 
 def gateway_of(request: Request) -> Gateway:

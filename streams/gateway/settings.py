@@ -15,7 +15,7 @@ class GatewaySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """API keys, hashed, as `nextup gateway keys add` writes them. While there are none, everybody may do everything."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     requests_per_second: Annotated[float, Meta(gt=0)] = 500.0
-    """How many requests one key may make, in the long run."""
+    """How many requests one key may make in the long run, and one address that follows links of emails."""
     burst: Annotated[int, Meta(ge=1)] = 1000
     """How many of them at once."""
     delivery_timeout_s: Annotated[float, Meta(gt=0)] = 10.0

@@ -10,6 +10,7 @@ import httpx
 
 from deploy.stack.process import ChildProcess
 from streams.contract.connection import KafkaConnection
+from tests.emails_made import SENDING
 
 START_S = 120.0
 
@@ -47,6 +48,13 @@ def running_gateway(kafka: KafkaConnection, folder: Path, key: str = "", **more:
     with ChildProcess(command, name="gateway", log=log, environment=environment) as process:
         process.wait_until_ready(lambda: _is_ready(_url(log, began)), START_S)
         yield RunningGateway(process, _url(log, began), key)
+
+
+def email_settings(folder: Path, signed_with: str) -> dict[str, str]:
+    """What makes a gateway serve the links of emails."""
+    rules = folder / "rules.toml"
+    rules.write_text("\n".join(["[sending]", *(f'{name} = "{value}"' for name, value in SENDING.items())]))
+    return {"NEXTUP_EMAILS_RULES": str(rules), "NEXTUP_EMAILS_LINK_SECRET": signed_with}
 
 
 def _url(log: Path, began: int) -> str:

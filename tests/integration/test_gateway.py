@@ -26,7 +26,7 @@ from streams.contract.connection import KafkaConnection
 from streams.contract.messages import Item
 from streams.gateway import keys
 from tests import small_model
-from tests.integration.gateways import RunningGateway, running_gateway
+from tests.integration.gateways import RunningGateway, email_settings, running_gateway
 from tests.integration.workers import lists_by_event, running_worker
 from trainer.announcement import announce
 
@@ -72,9 +72,10 @@ def gateway(
         "NEXTUP_MODELS_REPOSITORY": str(triton.model_repository),
         "NEXTUP_MODELS_NAME": MODEL,
     }
+    links = email_settings(folder, signed_with="sixteen letters or more")
     with (
         running_worker(kafka, folder, **more),
-        running_gateway(kafka, folder, key, NEXTUP_GATEWAY_HEARTBEAT_S="0.5", **more) as running,
+        running_gateway(kafka, folder, key, NEXTUP_GATEWAY_HEARTBEAT_S="0.5", **more, **links) as running,
     ):
         running.headers["X-Reader"] = reader
         yield running
