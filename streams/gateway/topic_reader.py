@@ -22,10 +22,10 @@ from streams.contract.reading import (
     Span,
     assigned_consumer,
     available_span,
-    is_end_of_partition,
     partitions_of,
     waiting_messages,
 )
+from streams.gateway.arrivals import Arrivals, offset_of, place_of, told_apart
 from streams.gateway.errors import StoreUnavailable
 from streams.gateway.store import Place, Store
 from streams.gateway.views import VIEWED, change_of
@@ -113,39 +113,34 @@ class TopicReader:
         self._reach(self._offsets)
         try:
             while not self._stopping.is_set():
-                self._take(waiting_messages(self._consumer, POLL_S))
+                self._take(told_apart(waiting_messages(self._consumer, POLL_S)))
         except StoreUnavailable as error:
             self.fault = str(error)
             log.critical("%s", error)
         finally:
             self._consumer.close()
 
-    def _take(self, arrived: list[Message]) -> None:
-        records = [message for message in arrived if self._is_record(message)]
-        places = {place_of(message): offset_of(message) + 1 for message in records}
+    def _take(self, arrived: Arrivals) -> None:
+        records = arrived.records
+        places = {place_of(record): offset_of(record) + 1 for record in records}
         if records:
-            changes = [change_of(self._names[message.topic() or ""], message) for message in records]
-            self._store.write(changes, places)
+            self._store.write([change_of(self._names[record.topic() or ""], record) for record in records], places)
             self._offsets |= places
             if self._begun and time.monotonic() - self._noted_at > NOTED_EVERY_S:
                 self._note_origin()
+        self._warn(arrived.trouble)
+        for place in arrived.ended:
+            self._ends.pop(place, None)
         if not self._begun:
             self._reach(places)
-        elif lists := [message for message in records if message.topic() == self._lists_topic]:
+        elif lists := [record for record in records if record.topic() == self._lists_topic]:
             self._listener.arrived(lists)
 
-    def _is_record(self, message: Message) -> bool:
-        """Ends are noted, and a broker that is away is waited for."""
-        try:
-            if is_end_of_partition(message):
-                self._ends.pop(place_of(message), None)
-                return False
-        except BrokerUnavailable as error:
-            if time.monotonic() - self._told_at > QUIET_S:
-                self._told_at = time.monotonic()
-                log.warning("%s; reading goes on when the broker is back", error)
-            return False
-        return True
+    def _warn(self, trouble: str) -> None:
+        """Of a broker that is away, not more often than anybody reads."""
+        if trouble and time.monotonic() - self._told_at > QUIET_S:
+            self._told_at = time.monotonic()
+            log.warning("%s; reading goes on when the broker is back", trouble)
 
     def _reach(self, places: Iterable[Place]) -> None:
         """Whether these places have come to their ends; once all have, the listener is told to begin."""
@@ -184,11 +179,3 @@ def topic_ids(connection: KafkaConnection, names: Iterable[str]) -> dict[str, st
         return {name: str(found.result(TIMEOUT_S).topic_id) for name, found in described.items()}
     except KafkaException as error:
         raise BrokerUnavailable(f"the topics could not be described: {error.args[0].str()}") from None
-
-
-def place_of(message: Message) -> Place:
-    return Place(message.topic() or "", message.partition() or 0)
-
-
-def offset_of(message: Message) -> int:
-    return message.offset() or 0

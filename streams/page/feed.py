@@ -2,17 +2,17 @@
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.contract import topics
 from streams.contract.connection import KafkaConnection
 from streams.contract.errors import BrokerUnavailable, TopicMismatch
 from streams.contract.reachability import Reachability
 from streams.contract.reading import assigned_consumer, available_span, partitions_of, waiting_messages
+from streams.gateway.arrivals import Arrivals, told_apart
 from streams.gateway.store import Place
-from streams.gateway.topic_reader import place_of
 from streams.page.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -62,8 +62,9 @@ class Feed:
         try:
             unread = self._begin(consumer)
             while not self._stopping.is_set():
-                ended = self._take(waiting_messages(consumer, POLL_S, MOST_AT_ONCE))
-                if unread and not (unread := unread - ended):
+                arrived = told_apart(waiting_messages(consumer, POLL_S, MOST_AT_ONCE))
+                self._take(arrived)
+                if unread and not (unread := unread - arrived.ended):
                     self._watch.begin()
                 self._look_for_brokers(consumer)
         finally:
@@ -82,18 +83,12 @@ class Feed:
                 return {Place(one.topic, one.partition) for one in partitions}
         return set()
 
-    def _take(self, arrived: Iterable[Message]) -> set[Place]:
-        """Tell of the records; the partitions of which there is nothing more just now."""
+    def _take(self, arrived: Arrivals) -> None:
         prefix = len(self._connection.topic_prefix)
-        ended = set()
-        for record in arrived:
-            error = record.error()
-            if error is None:
-                self._reachability.answered()
-                self._watch.told((record.topic() or "")[prefix:], record)
-            elif error.code() == KafkaError._PARTITION_EOF:
-                ended.add(place_of(record))
-        return ended
+        for record in arrived.records:
+            self._watch.told((record.topic() or "")[prefix:], record)
+        if arrived.records:
+            self._reachability.answered()
 
     def _look_for_brokers(self, consumer: Consumer) -> None:
         """librdkafka says when all brokers have gone and not when one is back: ask, until one answers."""
