@@ -1,6 +1,7 @@
-"""The gateway where something is wrong: a broker that is away, a reader that does not read, a copy that is damaged."""
+"""The gateway where something is wrong: broker or model are away, a reader does not read, a copy is damaged."""
 
 import contextlib
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -14,11 +15,15 @@ import pytest
 from confluent_kafka import Producer
 
 from deploy.stack.broker import Broker
+from deploy.stack.triton import TritonServer
 from streams.contract import messages, topics
 from streams.contract.connection import KafkaConnection
 from streams.contract.messages import Cause, Line, Purchase, RecommendationList, Recommended
 from streams.contract.partitioner import MURMUR2
 from streams.gateway.store import DATABASE
+from streams.histories.purchase_log import SOURCE_OFFSET
+from tests.faults import models
+from tests.faults.conftest import announce_version, load, settings_for
 from tests.integration.gateways import RunningGateway, running_gateway
 from tests.integration.workers import eventually
 
@@ -45,6 +50,13 @@ class Worker:
         for one in lists:
             self._producer.produce(self._topic, messages.encode(one), messages.user_key(one.user_id))
             self._producer.poll(0)
+        assert self._producer.flush(60) == 0
+
+    def log(self, purchase: Purchase) -> None:
+        """As an accepted event that stood at the first place of its partition of `purchases`."""
+        topic = self._topic.replace(topics.RECOMMENDATIONS.name, topics.PURCHASE_LOG.name)
+        key = messages.log_key(purchase.user_id, purchase.event_id)
+        self._producer.produce(topic, messages.encode(purchase), key, headers={SOURCE_OFFSET: b"0"})
         assert self._producer.flush(60) == 0
 
     def take_back(self, user_id: str) -> None:
@@ -89,6 +101,52 @@ def test_while_the_broker_is_away_what_stands_is_answered_and_afterwards_all_goe
                 Worker(kafka).send(a_list("after", "u"))
                 assert next(line for line in lines if '"after"' in line)
             wait_for_list(gateway, "u", "after")
+
+
+ASKING_THE_MODEL = ("/v1/items/item-1/recommendations", "/v1/users/u/plan")
+
+
+def assert_no_model_answers(gateway: RunningGateway) -> None:
+    """Those who ask the model are told so, and when to come back; all else is answered."""
+    for path in ASKING_THE_MODEL:
+        refused = gateway.client.get(path)
+        assert refused.status_code == 503
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert refused.json()["reason"] == "model-unavailable"
+        assert "next-purchase version 1" in refused.json()["detail"]
+        assert int(refused.headers["Retry-After"]) > 0
+    assert gateway.client.get("/v1/users/u/history").status_code == 200
+    assert gateway.client.get("/ready").status_code == 200
+
+
+def wait_for_model(gateway: RunningGateway) -> None:
+    eventually(
+        lambda: {gateway.client.get(path).status_code for path in ASKING_THE_MODEL},
+        lambda statuses: statuses == {200},
+        "answers of the model",
+    )
+
+
+def test_while_triton_is_away_or_frozen_the_model_is_said_to_be_unavailable_and_it_is_asked_again_afterwards(
+    kafka: KafkaConnection, worker: Worker, tmp_path: Path
+) -> None:
+    worker.log(Purchase("e", "u", NOW, [Line("item-1")]))
+    with TritonServer(tmp_path / "models", tmp_path / "triton") as triton:
+        models.publish(triton, 1)
+        load(triton, 1)
+        announce_version(kafka, triton, 1)
+        with running_gateway(kafka, tmp_path, **settings_for(triton, deadline_ms=2_000)) as gateway:
+            wait_for_model(gateway)
+            triton.stop()
+            assert_no_model_answers(gateway)
+            triton.start()
+            wait_for_model(gateway)
+            triton.process.send_signal(signal.SIGSTOP)
+            assert_no_model_answers(gateway)
+            triton.process.send_signal(signal.SIGKILL)
+            triton.process.wait(10)
+            triton.start()
+            wait_for_model(gateway)
 
 
 @pytest.fixture
