@@ -13,6 +13,7 @@ from streams.contract import email_messages, messages, topics
 from streams.contract.connection import KafkaConnection
 from streams.contract.email_messages import EmailEvent
 from streams.emails.links import Link, Links
+from streams.emails.standing import Standing, after_event
 from streams.gateway import email_pages, keys
 from streams.gateway.email_links import CLICK, UNSUBSCRIBE
 from tests.emails_made import SHOP
@@ -103,6 +104,7 @@ def test_an_unsubscription_takes_one_post_and_is_on_the_topic_when_it_is_answere
         assert len(events) == count
     assert {(event.kind, event.user_id, event.decision_id) for event in events} == {("unsubscribed", user_id, "d1")}
     assert len({event.event_id for event in events}) == 1
+    assert after_event(Standing(), events[0]).unsubscribed == events[0].event_id
 
 
 def test_who_only_looks_changes_nothing(gateway: RunningGateway, kafka: KafkaConnection, user_id: str) -> None:
