@@ -6,12 +6,15 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
+from streams.contract.seldom import Seldom
+
 Protocol: TypeAlias = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism: TypeAlias = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 librdkafka_log = logging.getLogger("streams.librdkafka")
 """Where the C library's own lines go; silent in a program that sets up no logging."""
 librdkafka_log.addHandler(logging.NullHandler())
+librdkafka_log.addFilter(Seldom(every_s=10.0))  # while a broker is away, each client tells it many times a second
 
 
 class KafkaConnection(Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,8 +16,9 @@ from fastapi import FastAPI
 from serving.model_repository import ModelRepository
 from serving.triton import TritonClient, TritonSettings
 from streams.clients.publisher import PurchasePublisher
-from streams.contract.connection import KafkaConnection, librdkafka_log
+from streams.contract.connection import KafkaConnection
 from streams.contract.errors import Undelivered
+from streams.contract.seldom import Seldom
 from streams.emails.feedback import Feedback
 from streams.emails.links import Links
 from streams.gateway import email_links
@@ -27,7 +28,6 @@ from streams.gateway.errors import GatewayError
 from streams.gateway.keys import KeyRing
 from streams.gateway.metrics import Metrics
 from streams.gateway.rate_limit import RateLimit
-from streams.gateway.seldom import Seldom
 from streams.gateway.services import Gateway
 from streams.gateway.serving_model import ServingModel
 from streams.gateway.settings import GatewaySettings
@@ -41,7 +41,7 @@ LOG_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
 GRACE_S = 5
 """How long requests may take to end when the process is told to stop."""
 QUIET_S = 10.0
-"""While the broker is away, the Kafka library says so many times a second; it is heard so often."""
+"""While the broker is away, every click on a link of an email fails; that is told so often."""
 QUEUE_TIMEOUT_S = 2.0
 """How long a request waits for room among the events that are on their way to the broker."""
 
@@ -61,8 +61,7 @@ def run(
     before anything is answered. `links` are those of emails; without them none are served. `with_more` may add
     to the application what stands above it (streams.page)."""
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
-    for chatty in (librdkafka_log, email_links.lost):
-        chatty.addFilter(Seldom(QUIET_S))
+    email_links.lost.addFilter(Seldom(QUIET_S))
     # When it has ended, uvicorn sends itself the signal once more: what was opened must be closed then, too.
     signal.signal(signal.SIGTERM, _leave)
     keys = KeyRing(Path(settings.keys_file))

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from streams.gateway.seldom import Seldom
+from streams.contract.seldom import Seldom
 
 
 def test_of_many_lines_one_is_heard_now_and_then_with_the_number_of_the_others(
