@@ -3,6 +3,7 @@
 import click
 
 from deploy.command_line import pass_settings
+from deploy.foreground import end_on_sigterm
 from deploy.settings import Settings
 from streams.worker import app
 
@@ -14,4 +15,6 @@ def worker(settings: Settings) -> None:
 
     Run as many as there are partitions, each with a worker.datadir of its own: they share the work.
     """
+    # Until Faust takes the signals over; as a container's first process it would else not hear them at all.
+    end_on_sigterm()
     app.run(settings.kafka, settings.triton, settings.worker, settings.models.repository, settings.models.name)

@@ -1,7 +1,6 @@
 """The worker process: a Faust app that carries purchases to lists."""
 
 import logging
-import sys
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, NoReturn
 
@@ -23,6 +22,7 @@ from streams.worker.answering import Answer, Answering
 from streams.worker.batch import StateTable
 from streams.worker.catalogue import Catalogue
 from streams.worker.durable_agent import DurableAgent
+from streams.worker.ending import EndingWorker
 from streams.worker.followed_topic import FollowedTopic
 from streams.worker.metrics import Metrics
 from streams.worker.model_switch import ModelSwitch
@@ -64,30 +64,17 @@ def run(
         partitions = topics.check(kafka)
         parts = assemble(kafka, triton, settings, repository, model_name, oversight.metrics)
         _serve(kafka, settings, parts, partitions, oversight)
-    sys.exit(0)
 
 
 def _serve(
     kafka: KafkaConnection, settings: WorkerSettings, parts: WorkerParts, partitions: int, oversight: Oversight
-) -> None:
+) -> NoReturn:
     for followed in parts.followed:
         followed.start()
     app = build_app(kafka, settings, parts, partitions, oversight)
     loop = uvloop.new_event_loop()
     oversight.watch(app, loop, partitions)
-    worker = faust.Worker(app, loglevel=settings.log_level, redirect_stdouts=False, loop=loop)
-    try:
-        worker.execute_from_commandline()
-    finally:
-        # The last line of the log, behind all that stops: what a supervisor shows.
-        if app.crash_reason is not None:
-            _say_why(app.crash_reason, settings)
-
-
-def _say_why(reason: BaseException, settings: WorkerSettings) -> None:
-    if state_folder.is_damage(reason):
-        state_folder.mark_suspect(settings.datadir)
-    log.critical("the worker has stopped, because it could not go on: %r", reason)
+    EndingWorker(app, settings, loop).run()
 
 
 def assemble(

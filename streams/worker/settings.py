@@ -34,6 +34,8 @@ class WorkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where /live, /ready and /metrics are answered: host:port. Port 0 takes a free one; empty is off."""
     stalled_after_s: Annotated[float, Meta(ge=1)] = 60.0
     """A worker that has work and makes no progress for so long is ended, to be started anew."""
+    stop_within_s: Annotated[float, Meta(gt=0)] = 10.0
+    """A stop that takes longer, as it does while no broker answers, is cut short; what that cuts off is done again."""
     rolling_write_s: Annotated[float, Meta(gt=0)] = 3600.0
     """How often a record without meaning goes to each compacted partition of this worker. Kafka never cleans the
     segment it writes to, so on a quiet partition an erased customer's bytes would stay until somebody buys."""

@@ -15,20 +15,17 @@ process that was stopped as a whole, this thread included, has lost no time.
 """
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
 from streams.worker.backlog import Backlog, Waiting
+from streams.worker.ending import leave
 from streams.worker.pulse import Pulse, Vitals
-
-log = logging.getLogger(__name__)
 
 EXIT_CODE = 70
 """EX_SOFTWARE of sysexits.h: an internal error."""
-LAST_WORDS_S = 5.0
 LOOKS = 12
 """So often the watchdog looks in the time after which a worker counts as stuck."""
 
@@ -81,15 +78,9 @@ def why_stuck(watch: Watch, stalled_after_s: float) -> str | None:
 
 
 def end_process(reason: str) -> NoReturn:
-    """Say why, and be gone: whoever is stuck would be stuck in an orderly stop, too.
-
-    The last line is written in a thread of its own, because the log itself may be what is blocked.
-    """
-    text = "the worker ends, because it is stuck: %s; a new one goes on where it was"
-    words = threading.Thread(target=log.critical, args=(text, reason), daemon=True)
-    words.start()
-    words.join(LAST_WORDS_S)
-    os._exit(EXIT_CODE)
+    """Say why, and be gone: whoever is stuck would be stuck in an orderly stop, too."""
+    text = f"the worker ends, because it is stuck: {reason}; a new one goes on where it was"
+    leave(EXIT_CODE, logging.CRITICAL, text)
 
 
 class Watchdog:

@@ -100,8 +100,8 @@ def test_one_that_stays_stuck_after_that_is_found() -> None:
 def test_the_process_ends_with_its_code_whatever_the_log_does(logs_to: str) -> None:
     script = (
         "import logging, threading, sys\n"
-        "from streams.worker import watchdog\n"
-        "watchdog.LAST_WORDS_S = 0.5\n"
+        "from streams.worker import ending, watchdog\n"
+        "ending.LAST_WORDS_S = 0.5\n"
         "handler = logging.StreamHandler()\n"
         "logging.getLogger().addHandler(handler)\n"
         f"blocked = {logs_to == 'a log that is blocked'}\n"
