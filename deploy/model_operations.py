@@ -44,6 +44,21 @@ class ModelOperations:
         with _refusing(), connected(self._settings.triton) as control:
             return _told(self._swaps(control).rollback(REASON).announced)
 
+    def challenge(self, version: int, share: float | None) -> str:
+        """Try this version beside the one that answers: for a share of the customers, or in the shadow."""
+        with _refusing(), connected(self._settings.triton) as control:
+            swaps = self._swaps(control)
+            if share is None:
+                swaps.challenge(version, "shadow", 1.0, REASON)
+                return f"Version {version} is tried in the shadow."
+            swaps.challenge(version, "canary", share, REASON)
+            return f"Version {version} is tried for {share:.0%} of the customers."
+
+    def stop_challenge(self) -> str:
+        """Try none any longer."""
+        with _refusing(), connected(self._settings.triton) as control:
+            return _told(self._swaps(control).stop_challenge(REASON).announced)
+
     def _swaps(self, control: TritonControl) -> Swaps:
         settings = self._settings
         return Swaps(settings.models.name, settings.kafka, self._repository, control, settings.swap)

@@ -1,6 +1,6 @@
 """Where everything stands on the page, and what can be clicked. What it says comes from streams.page.render."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
 from nicegui import ui
@@ -79,9 +79,24 @@ class Layout:
     def on_roll_back(self, handler: Clicked) -> None:
         self._on_click("versions", "rollback", handler)
 
+    def on_try(self, handler: Clicked) -> None:
+        self._on_click("versions", "try", handler)
+
+    def on_stop(self, handler: Clicked) -> None:
+        self._on_click("versions", "stop", handler)
+
     async def confirm(self, question: str, action: str) -> bool:
         """Ask before something is done that concerns everybody."""
+        return await self._answer(question, [], action)
+
+    async def choose(self, question: str, choices: Sequence[str], action: str) -> int | None:
+        """Ask, too, how it is done: which of the choices; None where it is not done."""
+        return self._choice.value if await self._answer(question, choices, action) else None
+
+    async def _answer(self, question: str, choices: Sequence[str], action: str) -> bool:
         self._asked.set_text(question)
+        self._choice.set_options(dict(enumerate(choices)), value=0 if choices else None)
+        self._choice.set_visibility(bool(choices))
         self._action.set_text(action)
         return bool(await self._dialog)
 
@@ -129,6 +144,7 @@ class Layout:
     def _question(self) -> None:
         with ui.dialog() as self._dialog, ui.element("div").classes("question"):
             self._asked = ui.label()
+            self._choice = ui.radio({}).classes("choices").props('aria-label="How"')
             with ui.element("div").classes("answers"):
                 ui.button("Cancel", on_click=lambda: self._dialog.submit(False)).props("flat no-caps autofocus")
                 self._action = ui.button(on_click=lambda: self._dialog.submit(True)).props("unelevated no-caps")

@@ -90,6 +90,12 @@ class Live:
     async def roll_back(self) -> None:
         await self._operate(self._operations.roll_back)
 
+    async def challenge(self, version: int, share: float | None) -> None:
+        await self._operate(lambda: self._operations.challenge(version, share))
+
+    async def stop_challenge(self) -> None:
+        await self._operate(self._operations.stop_challenge)
+
     def screen(self) -> Screen:
         board = self.watch.board()
         now = condition(

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from streams.page.wording import clipped, day
+
+TRIED = {"canary", "shadow"}
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,22 @@ class Version:
     created_at: datetime | None
     hit_rate: float | None
     fault: str = ""
+
+
+class Trial(NamedTuple):
+    """A way to try a version beside the one that answers."""
+
+    words: str
+    share: float | None
+    """Of the customers whom it answers; None where it answers nobody and is only judged."""
+
+
+TRIALS = (
+    Trial("In the shadow: its lists are judged, and nobody gets them", None),
+    Trial("Answering 1 of 100 customers", 0.01),
+    Trial("Answering 10 of 100 customers", 0.1),
+    Trial("Answering half of the customers", 0.5),
+)
 
 
 class Operations(Protocol):
@@ -32,6 +50,12 @@ class Operations(Protocol):
     def roll_back(self) -> str:
         """Have the version answer that did before."""
 
+    def challenge(self, version: int, share: float | None) -> str:
+        """Try this version beside the one that answers: see Trial."""
+
+    def stop_challenge(self) -> str:
+        """Try none any longer."""
+
 
 @dataclass(frozen=True)
 class VersionShown:
@@ -43,10 +67,14 @@ class VersionShown:
     hit_rate: str
     fault: str
     may_be_promoted: bool
+    may_be_tried: bool
+    is_tried: bool
 
 
 def versions_shown(versions: list[Version]) -> list[VersionShown]:
-    """The newest first."""
+    """The newest first. One at a time may be tried, beside one that answers."""
+    roles = {version.role for version in versions}
+    is_room = "serves" in roles and not roles & TRIED
     return [
         VersionShown(
             version.number,
@@ -55,6 +83,8 @@ def versions_shown(versions: list[Version]) -> list[VersionShown]:
             "–" if version.hit_rate is None else f"{version.hit_rate:.3f}",
             clipped(version.fault, 120),
             may_be_promoted=version.role != "serves" and not version.fault,
+            may_be_tried=is_room and version.role != "serves" and not version.fault,
+            is_tried=version.role in TRIED,
         )
         for version in reversed(versions)
     ]

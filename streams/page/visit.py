@@ -14,6 +14,7 @@ from streams.page import basket, render
 from streams.page.customer import list_shown, orders_shown
 from streams.page.layout import SHARED, Layout
 from streams.page.live import Live, Screen
+from streams.page.versions import TRIALS
 from streams.page.wording import clipped, milliseconds
 
 LONGEST_ID = 256
@@ -38,6 +39,8 @@ class Visit:
         layout.on_search(self._search)
         layout.on_promote(self._promote_clicked)
         layout.on_roll_back(self._roll_back_clicked)
+        layout.on_try(self._try_clicked)
+        layout.on_stop(self._stop_clicked)
 
     async def begin(self) -> None:
         """Show the customer who was asked for, or the one who got a list last, or a new one."""
@@ -129,6 +132,17 @@ class Visit:
     async def _roll_back_clicked(self, _event: GenericEventArguments) -> None:
         if await self._layout.confirm("Have the version answer that did before?", "Roll back"):
             await self._live.roll_back()
+
+    async def _try_clicked(self, event: GenericEventArguments) -> None:
+        version = int(event.args)
+        question = f"How is version {version} tried beside the one that answers?"
+        chosen = await self._layout.choose(question, [trial.words for trial in TRIALS], "Try")
+        if chosen is not None:
+            await self._live.challenge(version, TRIALS[chosen].share)
+
+    async def _stop_clicked(self, event: GenericEventArguments) -> None:
+        if await self._layout.confirm(f"Try version {int(event.args)} no longer?", "Stop"):
+            await self._live.stop_challenge()
 
 
 def last_order_at(past: History) -> datetime | None:

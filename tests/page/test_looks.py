@@ -40,17 +40,18 @@ def test_axe_finds_nothing_serious_and_nothing_sticks_out(looking: Looking, scre
     page.locator(".shelf .buy").first.click()
     expect(page.locator(".waited")).to_be_visible()
     expect(page.locator(".versions tbody tr")).to_have_count(2)
-    PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=PICTURES / f"{screen}-{shade}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert faults(page) == []
 
 
-def test_axe_finds_nothing_serious_in_the_question_before_a_change(looking: Looking) -> None:
-    page = looking.at("customer-9", reduced_motion="reduce")
-    page.get_by_role("button", name="Promote version 2").click()
+@pytest.mark.parametrize("change", ["Promote", "Try"])
+def test_axe_finds_nothing_serious_in_the_question_before_a_change(looking: Looking, change: str) -> None:
+    page = looking.at("customer-9", *SCREENS["phone"], reduced_motion="reduce")
+    page.get_by_role("button", name=f"{change} version 2").click()
     expect(page.get_by_role("dialog")).to_be_visible()
     page.wait_for_timeout(1000)
+    page.screenshot(path=PICTURES / f"question-{change.lower()}.png")
     assert faults(page) == []
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)

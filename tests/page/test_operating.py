@@ -57,6 +57,45 @@ def test_a_version_is_promoted_and_rolled_back_and_the_lists_say_so(looking: Loo
     assert product_names(page) == first
 
 
+def challenged(page: Page, how: str) -> None:
+    page.get_by_role("button", name="Try version 2").click()
+    page.get_by_role("radio", name=how).click()
+    confirmed(page, "Try")
+
+
+def no_longer_challenged(page: Page) -> None:
+    page.get_by_role("button", name="Stop trying version 2").click()
+    confirmed(page, "Stop")
+    expect(page.locator(".told")).to_have_text("Version 1 answers.")
+    expect(page.get_by_role("button", name="Try version 2")).to_be_visible()
+
+
+def answered_a_new_customer(page: Page) -> str:
+    page.get_by_role("button", name="New customer").click()
+    expect(page.locator(".recommended-card")).to_contain_text("No list yet")
+    buy(page)
+    expect(page.locator(".waited")).to_be_visible()
+    return page.locator(".origin .tag").inner_text()
+
+
+def test_a_version_is_tried_in_the_shadow_then_as_a_canary_for_some_customers_and_stopped(looking: Looking) -> None:
+    page = looking.at("trying")
+    newest = page.locator(".versions tbody tr").first
+    challenged(page, "In the shadow")
+    expect(page.locator(".told")).to_have_text("Version 2 is tried in the shadow.")
+    expect(newest.locator(".tag")).to_have_text("shadow")
+    expect(page.get_by_role("button", name="Try version")).to_have_count(0)
+    no_longer_challenged(page)
+
+    challenged(page, "Answering half")
+    expect(page.locator(".told")).to_have_text("Version 2 is tried for 50% of the customers.")
+    expect(newest.locator(".tag")).to_have_text("canary")
+    expect(page.locator(".state")).to_have_text("version 1 answers")
+    answered = {answered_a_new_customer(page) for _ in range(16)}
+    assert answered == {"next-purchase, version 1", "next-purchase, version 2"}
+    no_longer_challenged(page)
+
+
 def test_figures_move_while_purchases_flow(looking: Looking) -> None:
     page = looking.at("flowing")
     for _ in range(3):
