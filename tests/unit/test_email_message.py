@@ -48,6 +48,7 @@ def test_a_letter_has_all_that_mail_systems_ask_for() -> None:
     assert message.defects == []
 
 
+@settings(deadline=None)
 @given(
     user_id=st.text(min_size=1, max_size=150),
     domain=st.sampled_from(["shop.example", f"{'a' * 60}.{'b' * 60}.example"]),
