@@ -240,4 +240,18 @@ def test_versions_can_be_promoted_but_the_one_that_serves_and_those_that_cannot_
     assert html.count("data-promote") == 1
     assert "data-rollback" in html
     assert html.count("disabled") == 0
-    assert render.versions(versions, "", is_busy=True).count("disabled") == 2
+    assert render.versions(versions, "", is_busy=True).count("disabled") == html.count("<button") == 3
+
+
+def tried(*roles: str, fault: str = "") -> list[tuple[bool, bool]]:
+    """Of each version, the newest first, whether it may be tried, and whether it is."""
+    versions = [Version(number, role, AT, 0.5, fault) for number, role in enumerate(roles, 1)]
+    return [(shown.may_be_tried, shown.is_tried) for shown in versions_shown(versions)]
+
+
+def test_a_version_can_be_tried_where_another_answers_and_none_is_tried_yet() -> None:
+    assert tried("served before", "serves", "") == [(True, False), (False, False), (True, False)]
+    assert tried("", "serves", "canary") == [(False, True), (False, False), (False, False)]
+    assert tried("", "serves", "shadow") == [(False, True), (False, False), (False, False)]
+    assert tried("", "") == [(False, False), (False, False)]
+    assert tried("", "serves", fault="broken") == [(False, False), (False, False)]
