@@ -14,6 +14,7 @@ from rich.table import Table
 
 from deploy.bench.emails import measured
 from deploy.command_line import out, pass_settings
+from deploy.foreground import end_on_sigterm
 from deploy.settings import Settings
 from streams.contract import email_messages, topics
 from streams.contract.connection import KafkaConnection
@@ -52,6 +53,7 @@ def _emails(settings: Settings, customers: Path | None, dry_run: bool) -> None:
 
 
 def _run(settings: Settings, rules: Rules, listed: dict[str, Customer]) -> None:
+    end_on_sigterm()
     with opened(Path(settings.emails.datadir), listed) as state:
         runner = Runner(settings.kafka, state, rules, settings.emails)
         runner.catch_up()

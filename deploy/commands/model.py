@@ -9,6 +9,7 @@ import msgspec
 from rich.table import Table
 
 from deploy.command_line import out, pass_settings
+from deploy.foreground import end_on_sigterm
 from deploy.refreshing import refresh_stale_lists
 from deploy.settings import Settings
 from serving.model_repository import Metadata, ModelRepository
@@ -120,6 +121,7 @@ def guard(settings: Settings, once: bool, as_json: bool) -> None:
         closing(Guard(settings.kafka, settings.models.name, settings.guard, swaps)) as watching,
     ):
         if not once:
+            end_on_sigterm()
             out.print("watching; Ctrl-C ends it")
         for verdict in watching.judge_once() if once else watching.judge():
             if as_json:

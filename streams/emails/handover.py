@@ -14,9 +14,10 @@ from streams.emails.settings import EmailSettings
 
 log = logging.getLogger(__name__)
 
-
 WRITING_S = 0.002
 """How long to wait before looking again whether an email is written."""
+LEAVE_S = 3.0
+"""How long to wait for a server's farewell."""
 
 
 class Connection:
@@ -50,7 +51,7 @@ class Connection:
         """Take leave; a server that does not answer is left all the same."""
         if self._smtp is not None and self._smtp.is_connected:
             try:
-                await self._smtp.quit()
+                await self._smtp.quit(timeout=LEAVE_S)
             except (SMTPException, OSError) as error:
                 log.debug("the SMTP server did not take leave: %s", type(error).__name__)
         self.close()

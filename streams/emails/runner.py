@@ -25,6 +25,8 @@ IDLE_S = 0.2
 """How long one wait for records lasts where there is nothing to do."""
 BUSY_S = 0.005
 """The same while emails are being handed over."""
+FINISH_S = 12.0
+"""So long a stop waits for emails that are being handed over; those it leaves are as a crash would leave them."""
 
 
 def utc_now() -> datetime:
@@ -90,14 +92,24 @@ class Runner:
         return not self._handing_over and self._desk.is_idle() and self._teller.is_idle()
 
     async def close(self) -> None:
-        """Finish what is under way, and take leave of servers and brokers."""
-        if self._handing_over:
-            await asyncio.wait(self._handing_over)
-        for connection in self._free:
-            await connection.quit()
+        """Finish what is under way, and take leave of servers and brokers: within 30 s, though none answers."""
+        await self._finish_handing_over()
+        await asyncio.gather(*(connection.quit() for connection in self._free))
         self._waiting.shutdown()
         self._reader.close()
         self._teller.close()
+
+    async def _finish_handing_over(self) -> None:
+        if not self._handing_over:
+            return
+        _, left = await asyncio.wait(self._handing_over, timeout=FINISH_S)
+        if left:
+            log.warning(
+                "%d emails are left in the middle: the SMTP server has not answered for %g s", len(left), FINISH_S
+            )
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left)
 
     def _take(self, records: list[Arrived]) -> None:
         if records:
@@ -114,6 +126,9 @@ class Runner:
         except HandoverFailed as failure:
             log.info("email %s was not handed over: %s", parcel.outgoing.decision_id, failure)
             self._desk.failed(parcel, failure)
+        except asyncio.CancelledError:
+            connection.close()
+            raise
         finally:
             self._free.append(connection)
 

@@ -1,6 +1,7 @@
 """What happened to emails, onto the topics: published from the state, and kept there until the broker has it."""
 
 import logging
+import time
 from typing import NamedTuple
 
 from streams.clients.delivery import Delivery, RecordSender
@@ -13,6 +14,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 1_000
 TIMEOUT_S = 30.0
+CLOSE_S = 6.0
+"""So long a stop waits for the brokers to have everything."""
 
 
 class _Way(NamedTuple):
@@ -51,9 +54,10 @@ class Teller:
 
     def close(self) -> None:
         """What has not arrived stays in the state, and is sent again by the next start."""
+        deadline = time.monotonic() + CLOSE_S
         for sender in self._senders.values():
             try:
-                sender.close(TIMEOUT_S)
+                sender.close(max(0.1, deadline - time.monotonic()))
             except Undelivered as error:
                 log.warning("%s", error)
         self._note()

@@ -1,6 +1,7 @@
 """`nextup emails` itself, by the clock on the wall: from a list to an email and to the events, and what stops it."""
 
 import json
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from deploy.stack.broker import Broker
 from deploy.stack.process import ChildProcess, wait_until
 from streams.contract import email_messages, messages, topics
 from streams.contract.connection import KafkaConnection
+from streams.contract.email_messages import Customer
 from streams.emails.feedback import Feedback
 from streams.emails.links import Links
 from streams.emails.rules import read_rules
@@ -56,6 +59,30 @@ async def test_a_list_becomes_an_email_and_what_is_done_with_its_links_is_told(
     feedback.close()
     assert told(kafka) == [("ada", "clicked"), ("ada", "sent"), ("ada", "unsubscribed")]
     assert "@home.example" not in (tmp_path / "emails.log").read_text()
+
+
+def test_a_stop_waits_neither_for_the_broker_nor_for_the_smtp_server_and_loses_and_doubles_nothing(
+    mail: MailServer, environment: dict[str, str], tmp_path: Path
+) -> None:
+    mail.behave("stalls")
+    with Broker(tmp_path / "broker") as broker:
+        kafka = KafkaConnection(bootstrap_servers=broker.bootstrap_servers)
+        topics.ensure(kafka, topics.TopicLayout(partitions=1))
+        environment |= environment_of(kafka)
+        send(kafka, topics.CUSTOMERS, {b"ada": messages.encode(Customer("ada", "ada@home.example"))})
+        send(kafka, topics.RECOMMENDATIONS, {b"ada": messages.encode(a_list("o1", ["cups"], at=datetime.now(UTC)))})
+        process = ChildProcess(COMMAND, name="emails", log=tmp_path / "emails.log", environment=environment)
+        with process:
+            wait_until(lambda: len(mail.taken()) == 1, 120, "the email")
+            broker.process.send_signal(signal.SIGKILL)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+        assert "1 emails are left in the middle" in process.log.read_text()
+        broker.start()
+        mail.behave("kind")
+        with process:
+            eventually(lambda: told(kafka), lambda events: events == [("ada", "sent")], "its event")
+    assert len(mail.taken()) == 1
 
 
 @pytest.mark.parametrize(
