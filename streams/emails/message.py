@@ -62,7 +62,10 @@ class Shown(NamedTuple):
 
 _SAMPLE = {
     "shop": "Shop",
-    "products": [Shown("Cups", "https://shop.example/cups", ("Plates",), "C", TILES[0])],
+    "products": [
+        Shown("Cups", "https://shop.example/cups", ("Plates",), "C", TILES[0]),
+        Shown("Bowls", "https://shop.example/bowls", (), "B", TILES[1]),
+    ],
     "unsubscribe_url": "https://shop.example/unsubscribe",
 }
 """What templates are tried with at the start, so that a wrong one is no surprise at the first email."""

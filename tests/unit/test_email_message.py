@@ -138,7 +138,11 @@ def test_a_template_of_the_shop_takes_the_place_of_ours(tmp_path: Path) -> None:
     assert b"The Shop greets: Blue cups" in composer.letter(a_parcel(TITLES), NOON).content
 
 
-@pytest.mark.parametrize("text", ["{% if %}", "{{ price }}", "{{ products[0].price.amount }}"])
+OF_EACH_REASON = "{% for product in products %}{{ product.because[0] }}{% endfor %}"
+"""Not every product has one."""
+
+
+@pytest.mark.parametrize("text", ["{% if %}", "{{ price }}", "{{ products[0].price.amount }}", OF_EACH_REASON])
 def test_a_template_that_cannot_be_used_is_refused_at_the_start(tmp_path: Path, text: str) -> None:
     (tmp_path / "email.txt").write_text(text)
     with pytest.raises(InvalidRules, match=r"sending\.templates: a template cannot be used: "):
