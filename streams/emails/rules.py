@@ -182,5 +182,9 @@ def _is_address(text: str) -> bool:
 
 def _is_url(text: str) -> bool:
     """Plain http is for a machine's own address alone."""
-    parts = urlsplit(text)
-    return (parts.scheme == "https" and bool(parts.netloc)) or parts.hostname in {"127.0.0.1", "localhost"}
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    is_own = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"}
+    return is_own or (parts.scheme == "https" and bool(parts.netloc))

@@ -34,6 +34,8 @@ def test_the_example_holds_every_rule_with_its_default() -> None:
         ("sending", SENDING | {"sender": "the shop"}, r"sending\.sender is 'the shop'; expected an address"),
         ("sending", SENDING | {"sender": ""}, r"sending\.sender: Expected `str` of length >= 1"),
         ("sending", SENDING | {"click_url": "http://shop.example"}, r"sending\.click_url .* begins with https://"),
+        ("sending", SENDING | {"click_url": "javascript://localhost/"}, r"sending\.click_url .* begins with https://"),
+        ("sending", SENDING | {"click_url": "https://[shop"}, r"sending\.click_url .* begins with https://"),
         ("sending", SENDING | {"item_url": "https://shop.example"}, r"sending\.item_url .* expected \{item_id\} in it"),
         ("sending", SENDING | {"templates": "/nowhere"}, r"sending\.templates is '/nowhere'; expected a folder"),
         ("sending", {}, r"sending\.shop: this field is required and missing"),
