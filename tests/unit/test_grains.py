@@ -5,6 +5,7 @@ import pytest
 
 from serving.candidates import difference
 from serving.features import OPEN_ORDER, ModelInputs
+from tests.eagerly import without_graphs
 from tests.shops import markov
 from tests.unit.test_next_line import purchases_of
 from trainer import faithfulness
@@ -45,8 +46,9 @@ def shop(grain: Grain) -> Purchases:
 
 
 @pytest.fixture(scope="module")
+@without_graphs()
 def fitted(shop: Purchases, grain: Grain) -> Fitted:
-    return fit(shop, grain, SETTINGS, Silent())
+    return fit(shop, grain, SETTINGS, Silent(), epochs=1)
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +70,14 @@ def test_the_exported_graph_answers_golden_inputs_as_trained(fitted: Fitted, inp
     np.testing.assert_allclose(found.score[0], np.sort(probabilities)[::-1][:8], rtol=1e-3)
 
 
+@without_graphs()
 def test_reasons_are_judged_at_either_grain(fitted: Fitted, inputs: ModelInputs) -> None:
     reasons = faithfulness.of_model(fitted.model, inputs, top=2)
     assert sum(kind.n for kind in reasons.values()) > 40
     assert all(np.isfinite([kind.named_drop, kind.other_drop]).all() for kind in reasons.values())
 
 
+@without_graphs()
 def test_a_model_learns_as_often_as_it_is_told(shop: Purchases, grain: Grain) -> None:
     assert fit(shop, grain, SETTINGS, Silent(), epochs=2).epochs == 2
 

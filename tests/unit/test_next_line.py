@@ -7,6 +7,7 @@ import pytest
 
 from serving.candidates import NO_REASON
 from serving.features import FIRST_ITEM, INPUT_TYPES, PADDING, Int64s
+from tests.eagerly import without_graphs
 from tests.shops import DAY, START, markov, without_times
 from trainer.export import export
 from trainer.models.model import Grain
@@ -74,6 +75,7 @@ def lists() -> Purchases:
 
 
 @pytest.fixture(scope="module")
+@without_graphs()
 def ranker(lists: Purchases) -> LineRanker:
     return fit(lists.before(len(lists) - 500))
 
@@ -83,12 +85,14 @@ def late(lists: Purchases) -> Int64s:
     return np.arange(len(lists) - 500, len(lists))
 
 
+@without_graphs()
 def test_scores_are_logarithms_of_probabilities(ranker: LineRanker, lists: Purchases, late: Int64s) -> None:
     scores = ranker.scores(asked(lists, late))
     assert scores.shape == (500, lists.before(len(lists) - 500).vocabulary_size)
     np.testing.assert_allclose(ranker.probabilities(scores).sum(axis=1), 1, rtol=1e-4)
 
 
+@without_graphs()
 def test_whole_histories_and_windows_give_the_same_answer(ranker: LineRanker, lists: Purchases, late: Int64s) -> None:
     moments = asked(lists, late[:60])
     inputs = inputs_of(visible_lines(lists), moments, ranker.model.architecture.vocabulary_size)
@@ -96,12 +100,14 @@ def test_whole_histories_and_windows_give_the_same_answer(ranker: LineRanker, li
     np.testing.assert_allclose(np.asarray(ranker.model(inputs)), ranker.scores(moments), rtol=1e-3, atol=1e-3)
 
 
+@without_graphs()
 def test_what_comes_later_changes_no_score(ranker: LineRanker, lists: Purchases, late: Int64s) -> None:
     other = replace(lists, item=np.where(np.arange(len(lists)) >= late[250], FIRST_ITEM, lists.item))
     before = late[: 250 + 1]
     np.testing.assert_array_equal(ranker.scores(asked(other, before)), ranker.scores(asked(lists, before)))
 
 
+@without_graphs()
 def test_the_same_past_and_seed_give_the_same_ranker(ranker: LineRanker, lists: Purchases, late: Int64s) -> None:
     again = fit(lists.before(len(lists) - 500))
     np.testing.assert_allclose(again.scores(asked(lists, late)), ranker.scores(asked(lists, late)), rtol=1e-4)
@@ -164,6 +170,7 @@ def test_learns_from_the_stream(stream: LineRanker, single_lines: Purchases, spl
     assert stream.scores(moment)[0, second] > before + 0.5
 
 
+@without_graphs()
 def test_what_only_counts_keeps_its_weights_and_what_stays_keeps_its_tables_too(
     single_lines: Purchases, split: int
 ) -> None:
