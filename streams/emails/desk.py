@@ -5,7 +5,9 @@ An email's way, and what a crash leaves at each place of it:
 1. `due` decides, and writes the decision: whatever happens now, this change has this one decision.
 2. The email is handed over as far as its last line. A server that loses the connection here must forget it
    (RFC 5321, 4.1.1.4), so a crash costs nothing: the email is handed over again.
-3. `handing_over` writes that the end of the email is about to go out.
+3. `handing_over` asks once more whether it is to go out, since the server may have taken its time and much may have
+   happened: what would be decided otherwise by now is not handed over, and is looked at again. Else it writes that
+   the end of the email is about to go out.
 4. The end goes out, in the next instruction but a few, and the server says yes.
 5. `sent` writes that, and the event that tells it.
 
@@ -83,7 +85,7 @@ class Desk:
         """Note that the end of the email is about to go out; False where it must not any more."""
         step = self._state.step()
         standing = step.standing(parcel.user_id)
-        if not _is_of(standing, parcel):
+        if not self._still(step, parcel):
             self._in_hand.discard(parcel.user_id)
             return False
         step.keep(parcel.user_id, replace(standing, outgoing=replace(parcel.outgoing, is_ending=True)))
@@ -150,6 +152,15 @@ class Desk:
             case Never():
                 step.keep(user_id, replace(standing, waiting=None, look_at=None))
         return None
+
+    def _still(self, step: Step, parcel: Parcel) -> bool:
+        """Whether the very same email to the same address would be decided on now."""
+        if not _is_of(step.standing(parcel.user_id), parcel) or step.customer(parcel.user_id) != parcel.customer:
+            return False
+        match self.verdict(step, parcel.user_id, self._now()):
+            case Send(outgoing):
+                return outgoing.candidates == parcel.outgoing.candidates
+        return False
 
     def _was_ending(self, step: Step, user_id: str) -> bool:
         """Whether a crash came between the email's end and the server's answer, and that is settled now."""

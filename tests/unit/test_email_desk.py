@@ -265,6 +265,65 @@ def test_the_address_counts_at_the_moment_of_sending(office: Office) -> None:
     assert only(office.desk.due(4)).customer.email == "ada@work.example"
 
 
+@pytest.mark.parametrize(
+    ("happens", "after"),
+    [
+        (EmailEvent("e1", "ada", "d0", "unsubscribed", NOON), 0 * HOUR),
+        (Customer("ada", "ada@home.example", unsubscribed=True), 0 * HOUR),
+        (a_purchase("o2", "cups", "forks"), 0 * HOUR),
+        (None, 6 * HOUR),
+    ],
+    ids=["unsubscribed by a link", "unsubscribed in the shop", "bought", "too late"],
+)
+def test_what_makes_an_email_unwanted_while_the_server_takes_its_time_stops_it(
+    make_office: Callable[..., Office], happens: Any, after: timedelta
+) -> None:
+    office = make_office(rules_with(limits={"bought_days": 1}, timing={"valid_hours": 6}))
+    office.hears(ADA, NEWS)
+    parcel = only(office.desk.due(4))
+    office.hears(*[happens] if happens else [])
+    office.now += after
+    assert not office.desk.handing_over(parcel)
+    assert office.desk.due(4) == []
+    assert "sent" not in kinds(office.told())
+    assert office.desk.is_idle()
+
+
+def test_quiet_hours_that_begin_while_the_server_takes_its_time_put_an_email_off(
+    make_office: Callable[..., Office],
+) -> None:
+    office = make_office(rules_with(timing={"quiet_from": "21:00:00", "quiet_until": "08:00:00"}))
+    office.now = NOON + 9 * HOUR - timedelta(seconds=1)
+    office.hears(ADA, NEWS)
+    parcel = only(office.desk.due(4))
+    office.now += timedelta(seconds=1)
+    assert not office.desk.handing_over(parcel)
+    assert office.desk.due(4) == []
+    office.now = NOON + 20 * HOUR
+    again = only(office.desk.due(4))
+    assert again.outgoing.decision_id == parcel.outgoing.decision_id
+    assert office.desk.handing_over(again)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [a_purchase("o2", "cups"), Item("cups", available=False), Customer("ada", "ada@work.example")],
+    ids=["one was bought", "one is sold out", "another address"],
+)
+def test_an_email_that_would_be_another_one_by_now_goes_out_as_that(
+    make_office: Callable[..., Office], happens: Any
+) -> None:
+    office = make_office(rules_with(limits={"bought_days": 1}))
+    office.hears(ADA, NEWS)
+    parcel = only(office.desk.due(4))
+    office.hears(happens)
+    assert not office.desk.handing_over(parcel)
+    again = only(office.desk.due(4))
+    assert again.outgoing.decision_id == parcel.outgoing.decision_id
+    assert (again.outgoing.candidates, again.customer) != (parcel.outgoing.candidates, parcel.customer)
+    assert office.desk.handing_over(again)
+
+
 @pytest.mark.parametrize("moment", ["waits", "in hand", "handing over", "sent", "told"])
 def test_of_an_erased_customer_nothing_stays_and_nothing_goes_out(office: Office, moment: str) -> None:
     office.hears(ADA, a_purchase("o0", "plates"), NEWS)
