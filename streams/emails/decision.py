@@ -155,8 +155,6 @@ def _lower_bounds(standing: Standing, rules: Rules) -> list[tuple[datetime, str]
         bounds.append((standing.waiting.first_at + rules.merge, "more changes may come"))
     if standing.purchased_at is not None:
         bounds.append((standing.purchased_at + rules.wait_after_purchase, "soon after a purchase"))
-    if standing.outgoing is not None:
-        bounds.append((standing.outgoing.next_try, "another email is on its way"))
     if len(standing.sent) >= rules.limits.per_week:
         oldest = standing.sent[-rules.limits.per_week]
         bounds.append((oldest.at + WEEK, f"{rules.limits.per_week} in a week are enough"))
