@@ -91,11 +91,31 @@ def test_an_epoch_holds_each_example_once_and_the_next_one_asks_in_another_order
     purchases = some_shop()
     examples = order_examples(purchases)
     batches = Batches(examples, Ledger(purchases, purchases.vocabulary_size).facts(), 16, seed=1)
-    epochs = [np.concatenate([targets for _, targets in batches]) for _ in range(2)]
+    epochs = [np.concatenate([targets for _, targets, _ in batches]) for _ in range(2)]
     assert len(batches) == -(-len(examples) // 16)
     assert not np.array_equal(epochs[0], epochs[1])
     for epoch in epochs:
         np.testing.assert_array_equal(np.sort(epoch, axis=0), np.sort(examples.targets, axis=0))
+
+
+def test_newer_examples_count_more_and_all_of_them_one_on_average() -> None:
+    examples = order_examples(some_shop())
+    weights, at = examples.weights, examples.moments.as_of
+    assert weights.mean() == pytest.approx(1)
+    assert np.array_equal(np.argsort(weights, kind="stable"), np.argsort(at, kind="stable"))
+    assert weights.max() / weights.min() == pytest.approx(8, rel=1e-4)
+
+
+def test_a_batch_says_how_much_each_of_its_examples_counts() -> None:
+    purchases = some_shop()
+    examples = order_examples(purchases)
+    batches = Batches(examples, Ledger(purchases, purchases.vocabulary_size).facts(), 16, seed=1)
+    counted = np.concatenate([weights for _, _, weights in batches])
+    np.testing.assert_array_equal(np.sort(counted), np.sort(examples.weights))
+
+
+def test_where_nobody_came_back_there_is_nothing_to_weigh() -> None:
+    assert len(order_examples(shop_of(bought("1", 0, "a"))).weights) == 0
 
 
 def test_the_same_seed_asks_the_same() -> None:

@@ -33,17 +33,20 @@ class Batches:
         self._times = 0
         self._lines = visible_lines(examples.moments.purchases)
         self._lengths = lengths(examples.moments)
+        self._weights = examples.weights
 
     def __len__(self) -> int:
         return n_batches(len(self._examples), self._batch_size)
 
-    def __iter__(self) -> Iterator[tuple[ModelInputs, Int32s]]:
+    def __iter__(self) -> Iterator[tuple[ModelInputs, Int32s, Float32s]]:
+        """Inputs, targets, and how much each example counts."""
         random = np.random.default_rng([self._seed, self._times])
         self._times += 1
         away = (random.random(len(self._examples)) < ON_THE_VISIT).astype(np.float64)
         for rows in self._rows(random):
             examples = self._examples.rows(rows)
-            yield training_inputs(self._lines, examples.asked(away[rows]), self._facts), examples.targets
+            inputs = training_inputs(self._lines, examples.asked(away[rows]), self._facts)
+            yield inputs, examples.targets, self._weights[rows]
 
     def _rows(self, random: np.random.Generator) -> Iterator[Int64s]:
         order = random.permutation(len(self._examples))
@@ -59,7 +62,7 @@ class Batches:
         vocabulary_size, n_facts = self._facts.tables.shape[1:]
         lines = {name: _spec(dtype, None) for name, dtype in INPUT_TYPES.items()}
         facts = {FACTS: _spec(np.float32, vocabulary_size, n_facts), LINE_FACTS: _spec(np.float32, None, n_facts)}
-        signature = ({**lines, **facts}, _spec(np.int32, MAX_TARGETS))
+        signature = ({**lines, **facts}, _spec(np.int32, MAX_TARGETS), _spec(np.float32))
         dataset = tensorflow.data.Dataset.from_generator(lambda: iter(self), output_signature=signature)
         return dataset.apply(tensorflow.data.experimental.assert_cardinality(len(self))).prefetch(1)
 

@@ -6,11 +6,24 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.features import DAY_S, PADDING, UNKNOWN, Int32s, Int64s, LineColumns, ModelInputs, Questions, model_inputs
+from serving.features import (
+    DAY_S,
+    PADDING,
+    UNKNOWN,
+    Float32s,
+    Int32s,
+    Int64s,
+    LineColumns,
+    ModelInputs,
+    Questions,
+    model_inputs,
+)
 from trainer.purchases import Moments, Purchases, runs
 
 MAX_TARGETS = 128
 """Most different items of one order that the model is asked for; a larger order's others are left out."""
+HALF_LIFE = 1 / 3
+"""An example that is older than the newest by this share of the time that all span counts half as much."""
 _UNTIMED_GAP_S = 7 * DAY_S
 """Where nothing is known of times, an order comes so long after the one before."""
 
@@ -35,6 +48,18 @@ class Examples:
         """Different items of each order, padded on the right: [n, MAX_TARGETS]. Made when they are asked for, since
         those of a whole shop would take more room than all of its lines."""
         return _targets(self.moments.purchases, self.moments.before)
+
+    @property
+    def weights(self) -> Float32s:
+        """How much each counts, 1 on average: what a shop sold lately says more about what it will sell: [n]."""
+        if not len(self):
+            return np.empty(0, np.float32)
+        at = self.moments.as_of
+        newest, oldest = int(at.max()), int(at.min())
+        halvings = (newest - at) / (HALF_LIFE * max(newest - oldest, 1))
+        weights: Float32s = np.exp2(-halvings).astype(np.float32)
+        weights /= weights.mean()
+        return weights
 
     def asked(self, away: NDArray[np.float64]) -> Moments:
         """The same questions after a share of the time between the two orders: 0 right after, 1 on the visit."""
