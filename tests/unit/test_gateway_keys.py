@@ -107,14 +107,14 @@ def test_who_asks_too_often_is_told_when_to_ask_again() -> None:
     now = 0.0
     limit = RateLimit(per_second=0.5, burst=3, clock=lambda: now)
     for _ in range(3):
-        access.check_rate(limit, "shop")
+        access.check_rate(limit, "shop", "key")
     with pytest.raises(Problem) as caught:
-        access.check_rate(limit, "shop")
+        access.check_rate(limit, "shop", "key")
     assert caught.value.details.status == 429
     assert caught.value.headers == {"Retry-After": "2"}
-    access.check_rate(limit, "page")
+    access.check_rate(limit, "page", "key")
     now = 2.0
-    access.check_rate(limit, "shop")
+    access.check_rate(limit, "shop", "key")
 
 
 def test_in_the_long_run_a_key_may_ask_as_often_as_the_rate_says() -> None:
