@@ -43,9 +43,10 @@ class Later(NamedTuple):
 
 
 class Never(NamedTuple):
-    """No email about this change."""
+    """No email about this change. `has_failed`: one was decided on and is still wanted, but it is too late for it."""
 
     reason: str
+    has_failed: bool = False
 
 
 Verdict: TypeAlias = Send | Withhold | Later | Never
@@ -85,17 +86,22 @@ def decide(user_id: str, standing: Standing, known: Known, rules: Rules, now: da
 
 
 def decide_again(standing: Standing, known: Known, rules: Rules, now: datetime) -> Verdict:
-    """What becomes of an email that was decided on, before each attempt to hand it over: much may have happened."""
+    """What becomes of an email that was decided on, before each attempt to hand it over: much may have happened.
+
+    Whether it is wanted at all is asked first: what nobody wants any more has not failed, however late it is.
+    """
     outgoing = standing.outgoing
     if outgoing is None:
         return Never("nothing to be sent")
+    candidates, refused = _wanted(outgoing.candidates, standing, known, rules, now)
+    if refused:
+        return Never(refused)
     if now >= outgoing.valid_until:
-        return Never(f"too late: {outgoing.failure or TOO_LONG}")
+        return Never(f"too late: {outgoing.failure or TOO_LONG}", has_failed=True)
     at = _awake(max(now, outgoing.next_try), known.customer, rules)
     if at > now:
         return Later(min(at, outgoing.valid_until), outgoing.failure or QUIET)
-    candidates, refused = _wanted(outgoing.candidates, standing, known, rules, now)
-    return Never(refused) if refused else Send(replace(outgoing, candidates=candidates))
+    return Send(replace(outgoing, candidates=candidates))
 
 
 def _wanted(

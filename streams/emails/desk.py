@@ -147,8 +147,8 @@ class Desk:
                 step.keep(user_id, replace(standing, waiting=None))
                 self._done(step, user_id, sent)
                 step.tell(_withheld(user_id, sent))
-            case Never(reason) if standing.outgoing:
-                self._give_up(step, user_id, standing.outgoing, reason)
+            case Never(reason, has_failed) if standing.outgoing:
+                (self._give_up if has_failed else self._withdraw)(step, user_id, standing.outgoing, reason)
             case Never():
                 step.keep(user_id, replace(standing, waiting=None, look_at=None))
         return None
@@ -194,6 +194,16 @@ class Desk:
         event = _event("given-up", user_id, outgoing, self._now(), reason)
         step.tell(event)
         step.bury(event)
+
+    def _withdraw(self, step: Step, user_id: str, outgoing: Outgoing, reason: str) -> None:
+        """Nobody wants it any more, and nobody has failed: nothing is told, as of a change that was never decided on.
+
+        But what may have arrived must be known again where the state is lost, so that is told as given up.
+        """
+        log.info("email %s is withdrawn: %s", outgoing.decision_id, reason)
+        self._done(step, user_id, self._as_sent(outgoing) if outgoing.is_unknown else None)
+        if outgoing.is_unknown:
+            step.tell(_event("given-up", user_id, outgoing, self._now(), reason))
 
     def _as_sent(self, outgoing: Outgoing) -> Sent:
         return Sent(outgoing.decision_id, self._now(), tuple(c.item_id for c in outgoing.candidates))

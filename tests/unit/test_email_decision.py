@@ -167,7 +167,9 @@ def test_between_decision_and_sending_everything_is_asked_again() -> None:
     assert decide_again(bought, known(ADA, "forks"), rules, NOON) == Never("all of it was bought, or is not available")
     assert decide_again(replace(standing, unsubscribed="e1"), known(), rules, NOON) == Never("unsubscribed")
     assert decide_again(standing, known(), rules, NOON + 10 * HOUR) == Later(NOON + 20 * HOUR, "quiet hours")
-    assert decide_again(standing, known(), rules, NOON + 48 * HOUR) == Never("too late: nobody looked at it in time")
+    late = decide_again(standing, known(), rules, NOON + 48 * HOUR)
+    assert late == Never("too late: nobody looked at it in time", has_failed=True)
+    assert decide_again(standing, known(None), rules, NOON + 48 * HOUR) == Never("no address is known")
 
 
 def test_an_email_that_failed_waits_for_its_next_try_and_no_longer_than_it_is_valid() -> None:
@@ -179,7 +181,8 @@ def test_an_email_that_failed_waits_for_its_next_try_and_no_longer_than_it_is_va
     assert decide_again(standing, known(), rules, NOON) == Later(NOON + HOUR, "the SMTP server said 452")
     late = replace(Standing(), outgoing=replace(failed, next_try=NOON + 3 * DAY))
     assert decide_again(late, known(), rules, NOON) == Later(NOON + 2 * DAY, "the SMTP server said 452")
-    assert decide_again(late, known(), rules, NOON + 2 * DAY) == Never("too late: the SMTP server said 452")
+    too_late = Never("too late: the SMTP server said 452", has_failed=True)
+    assert decide_again(late, known(), rules, NOON + 2 * DAY) == too_late
 
 
 @given(attempts=st.integers(1, 30), decision=st.text(min_size=1))

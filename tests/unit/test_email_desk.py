@@ -222,6 +222,32 @@ def test_a_refusal_for_good_is_not_tried_again(office: Office) -> None:
     assert traces(office) == []
 
 
+@pytest.mark.parametrize(
+    "happens",
+    [
+        EmailEvent("e1", "ada", "d0", "unsubscribed", NOON),
+        a_purchase("o2", "cups", "forks"),
+        Customer("ada"),
+    ],
+    ids=["unsubscribed", "bought", "no address"],
+)
+@pytest.mark.parametrize("perhaps", [False, True], ids=["not taken", "perhaps taken"])
+def test_an_email_that_nobody_wants_any_more_is_withdrawn_and_is_no_failure(
+    make_office: Callable[..., Office], happens: Any, perhaps: bool
+) -> None:
+    office = make_office(rules_with(limits={"bought_days": 30}), retry_first_s=100.0)
+    office.hears(ADA, NEWS)
+    office.desk.failed(only(office.desk.due(4)), HandoverFailed("the connection was lost", is_unknown=perhaps))
+    office.hears(happens)
+    office.now += 10 * DAY
+    assert office.desk.due(4) == []
+    assert office.desk.is_idle()
+    told = [event for event in office.told() if event.kind != "purchased"]
+    assert [(event.kind, event.is_unknown) for event in told] == [("given-up", True)] * perhaps
+    assert topics.DEAD_LETTERS not in [record.topic for record in office.state.untold(9)]
+    assert len(office.state.step().standing("ada").sent) == perhaps, "what may have arrived counts"
+
+
 def test_what_was_taken_once_perhaps_is_unknown_for_ever(office: Office) -> None:
     office.hears(ADA, NEWS)
     office.desk.failed(only(office.desk.due(4)), HandoverFailed("the connection was lost", is_unknown=True))
