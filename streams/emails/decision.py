@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from streams.contract.email_messages import Customer
 from streams.emails.rules import WEEK, Rules
-from streams.emails.standing import Candidate, Outgoing, Sent, Standing, decision_id
+from streams.emails.standing import Candidate, Decided, Outgoing, Standing, decision_id
 from streams.emails.zones import after_quiet_hours
 
 IsAvailable: TypeAlias = Callable[[str], bool]
@@ -32,7 +32,7 @@ class Send(NamedTuple):
 class Withhold(NamedTuple):
     """It would be sent now, were the customer not in the control group."""
 
-    sent: Sent
+    decided: Decided
 
 
 class Later(NamedTuple):
@@ -81,7 +81,7 @@ def decide(user_id: str, standing: Standing, known: Known, rules: Rules, now: da
         return Never(refused)
     decision = decision_id(user_id, waiting.list_id)
     if in_control(user_id, rules.control.salt, rules.control.share):
-        return Withhold(Sent(decision, now, tuple(c.item_id for c in candidates), withheld=True))
+        return Withhold(Decided(decision, now, tuple(c.item_id for c in candidates), withheld=True))
     return Send(Outgoing(decision, valid_until, candidates, now))
 
 
@@ -161,8 +161,8 @@ def _lower_bounds(standing: Standing, rules: Rules) -> list[tuple[datetime, str]
         bounds.append((standing.waiting.first_at + rules.merge, "more changes may come"))
     if standing.purchased_at is not None:
         bounds.append((standing.purchased_at + rules.wait_after_purchase, "soon after a purchase"))
-    if len(standing.sent) >= rules.limits.per_week:
-        oldest = standing.sent[-rules.limits.per_week]
+    if len(standing.decided) >= rules.limits.per_week:
+        oldest = standing.decided[-rules.limits.per_week]
         bounds.append((oldest.at + WEEK, f"{rules.limits.per_week} in a week are enough"))
     return bounds
 

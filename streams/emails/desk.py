@@ -33,7 +33,7 @@ from streams.emails.decision import Known, Later, Never, Send, Verdict, Withhold
 from streams.emails.errors import HandoverFailed
 from streams.emails.rules import Rules
 from streams.emails.settings import EmailSettings
-from streams.emails.standing import Outgoing, Sent, Standing, in_order
+from streams.emails.standing import Decided, Outgoing, Standing, in_order
 from streams.emails.state import State, Step
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Desk:
         self._in_hand.discard(parcel.user_id)
         step = self._state.step()
         if _is_of(step.standing(parcel.user_id), parcel):
-            self._done(step, parcel.user_id, self._as_sent(parcel.outgoing))
+            self._done(step, parcel.user_id, self._as_decided(parcel.outgoing))
             step.tell(_event("sent", parcel.user_id, parcel.outgoing, self._now()))
             step.write()
 
@@ -143,10 +143,10 @@ class Desk:
                 return outgoing
             case Later(at, _):
                 step.keep(user_id, replace(standing, look_at=at))
-            case Withhold(sent):
+            case Withhold(decided):
                 step.keep(user_id, replace(standing, waiting=None))
-                self._done(step, user_id, sent)
-                step.tell(_withheld(user_id, sent))
+                self._done(step, user_id, decided)
+                step.tell(_withheld(user_id, decided))
             case Never(reason, has_failed) if standing.outgoing:
                 (self._give_up if has_failed else self._withdraw)(step, user_id, standing.outgoing, reason)
             case Never():
@@ -171,7 +171,7 @@ class Desk:
         log.warning("email %s had gone out when the process ended: %s", outgoing.decision_id, self._settings.if_unknown)
         outgoing = replace(outgoing, is_ending=False, is_unknown=True)
         if self._settings.if_unknown == "assume-taken":
-            self._done(step, user_id, self._as_sent(outgoing))
+            self._done(step, user_id, self._as_decided(outgoing))
             step.tell(_event("sent", user_id, outgoing, self._now()))
         elif self._settings.if_unknown == "give-up":
             self._give_up(step, user_id, outgoing, "nobody knows whether the server has taken it")
@@ -180,17 +180,17 @@ class Desk:
             return False
         return True
 
-    def _done(self, step: Step, user_id: str, sent: Sent | None) -> None:
+    def _done(self, step: Step, user_id: str, decided: Decided | None) -> None:
         """Nothing is on its way to this customer any more; what waits is looked at when its time comes."""
         standing = step.standing(user_id)
         look_at = standing.waiting.first_at + self._rules.merge if standing.waiting else None
-        so_far = standing.sent if sent is None else in_order((*standing.sent, sent))
-        step.keep(user_id, replace(standing, outgoing=None, sent=so_far, look_at=look_at))
+        so_far = standing.decided if decided is None else in_order((*standing.decided, decided))
+        step.keep(user_id, replace(standing, outgoing=None, decided=so_far, look_at=look_at))
 
     def _give_up(self, step: Step, user_id: str, outgoing: Outgoing, reason: str) -> None:
         """What may have arrived counts as sent wherever emails are counted."""
         log.warning("email %s is given up: %s", outgoing.decision_id, reason)
-        self._done(step, user_id, self._as_sent(outgoing) if outgoing.is_unknown else None)
+        self._done(step, user_id, self._as_decided(outgoing) if outgoing.is_unknown else None)
         event = _event("given-up", user_id, outgoing, self._now(), reason)
         step.tell(event)
         step.bury(event)
@@ -201,12 +201,12 @@ class Desk:
         But what may have arrived must be known again where the state is lost, so that is told as given up.
         """
         log.info("email %s is withdrawn: %s", outgoing.decision_id, reason)
-        self._done(step, user_id, self._as_sent(outgoing) if outgoing.is_unknown else None)
+        self._done(step, user_id, self._as_decided(outgoing) if outgoing.is_unknown else None)
         if outgoing.is_unknown:
             step.tell(_event("given-up", user_id, outgoing, self._now(), reason))
 
-    def _as_sent(self, outgoing: Outgoing) -> Sent:
-        return Sent(outgoing.decision_id, self._now(), tuple(c.item_id for c in outgoing.candidates))
+    def _as_decided(self, outgoing: Outgoing) -> Decided:
+        return Decided(outgoing.decision_id, self._now(), tuple(c.item_id for c in outgoing.candidates))
 
 
 def _is_of(standing: Standing, parcel: Parcel) -> bool:
@@ -226,6 +226,6 @@ def _event(kind: EmailEventKind, user_id: str, outgoing: Outgoing, at: datetime,
     return EmailEvent(event_id, user_id, decision, kind, at, items, reason=reason, is_unknown=outgoing.is_unknown)
 
 
-def _withheld(user_id: str, sent: Sent) -> EmailEvent:
-    event_id = email_event_id(sent.decision_id, "withheld")
-    return EmailEvent(event_id, user_id, sent.decision_id, "withheld", sent.at, list(sent.items))
+def _withheld(user_id: str, decided: Decided) -> EmailEvent:
+    event_id = email_event_id(decided.decision_id, "withheld")
+    return EmailEvent(event_id, user_id, decided.decision_id, "withheld", decided.at, list(decided.items))

@@ -63,8 +63,8 @@ def _outlook(user_id: str, standing: Standing, verdict: Verdict) -> Outlook:
     match verdict:
         case Send(outgoing):
             return Outlook(user_id, "send", "", _ids(outgoing.candidates))
-        case Withhold(sent):
-            return Outlook(user_id, "withhold", "control group", sent.items)
+        case Withhold(decided):
+            return Outlook(user_id, "withhold", "control group", decided.items)
         case Later(at, reason):
             return Outlook(user_id, "later", reason, waiting, at)
         case Never(reason):

@@ -22,9 +22,6 @@ from streams.emails.state import Step
 
 log = logging.getLogger(__name__)
 
-READ = (topics.PURCHASES, topics.RECOMMENDATIONS, topics.CUSTOMERS, topics.ITEMS, topics.EMAIL_EVENTS)
-"""The topics that decisions depend on."""
-
 
 class Arrived(NamedTuple):
     """One record: of which topic, where it lies, when it was written, what it is. A value of None is a tombstone."""

@@ -20,7 +20,8 @@ from streams.emails.intake import Arrived
 from streams.emails.state import State
 
 ORDER = (topics.ITEMS, topics.CUSTOMERS, topics.EMAIL_EVENTS, topics.PURCHASES, topics.RECOMMENDATIONS)
-"""What was missed is read in this order: a list is news only to who knows what was sent and bought."""
+"""The topics that decisions depend on. What was missed is read in this order: a list is news only to who knows what was
+sent and bought."""
 AT_ONCE = 1_000
 
 

@@ -56,7 +56,7 @@ class Outgoing(Struct, frozen=True, array_like=True):
     is_ending: bool = False
 
 
-class Sent(Struct, frozen=True, array_like=True):
+class Decided(Struct, frozen=True, array_like=True):
     """A decision of the past. `withheld`: the customer is in the control group and got no email."""
 
     decision_id: str
@@ -73,7 +73,7 @@ class Standing(Struct, frozen=True, array_like=True):
     purchased_at: datetime | None = None
     waiting: Waiting | None = None
     outgoing: Outgoing | None = None
-    sent: tuple[Sent, ...] = ()
+    decided: tuple[Decided, ...] = ()
     unsubscribed: str = ""
     look_at: datetime | None = None
 
@@ -113,20 +113,20 @@ def after_event(standing: Standing, event: EmailEvent) -> Standing:
     if event.kind == "unsubscribed":
         return replace(standing, unsubscribed=event.event_id, waiting=None)
     counts = event.kind in {"sent", "withheld"} or (event.kind == "given-up" and event.is_unknown)
-    if not counts or any(sent.decision_id == event.decision_id for sent in standing.sent):
+    if not counts or any(decided.decision_id == event.decision_id for decided in standing.decided):
         return standing
     waiting = standing.waiting
     if waiting is not None and decision_id(event.user_id, waiting.list_id) == event.decision_id:
         waiting = None
-    sent = Sent(event.decision_id, event.at, tuple(event.items), withheld=event.kind == "withheld")
-    return replace(standing, sent=in_order((*standing.sent, sent)), waiting=waiting)
+    decided = Decided(event.decision_id, event.at, tuple(event.items), withheld=event.kind == "withheld")
+    return replace(standing, decided=in_order((*standing.decided, decided)), waiting=waiting)
 
 
 def without_event(standing: Standing, event_id: str) -> Standing:
     """An event was taken back, as is done for an erased customer: it may have been read after the erasure."""
     return replace(
         standing,
-        sent=tuple(sent for sent in standing.sent if event_id not in _ids_of(sent.decision_id)),
+        decided=tuple(decided for decided in standing.decided if event_id not in _ids_of(decided.decision_id)),
         unsubscribed="" if standing.unsubscribed == event_id else standing.unsubscribed,
     )
 
@@ -142,7 +142,7 @@ def pruned(standing: Standing, rules: Rules, now: datetime) -> Standing:
     return replace(
         standing,
         bought={item_id: at for item_id, at in standing.bought.items() if at >= since},
-        sent=tuple(sent for sent in standing.sent if sent.at >= since),
+        decided=tuple(decided for decided in standing.decided if decided.at >= since),
     )
 
 
@@ -151,20 +151,20 @@ def bought_because(standing: Standing, purchase: Purchase, rules: Rules) -> dict
     decision. A product counts for the newest of them alone."""
     found: dict[str, list[int]] = {}
     for number, line in enumerate(purchase.items):
-        for sent in reversed(standing.sent):
-            if line.item_id in sent.items and sent.at <= purchase.occurred_at <= sent.at + rules.attribution:
-                found.setdefault(sent.decision_id, []).append(number)
+        for decided in reversed(standing.decided):
+            if line.item_id in decided.items and decided.at <= purchase.occurred_at <= decided.at + rules.attribution:
+                found.setdefault(decided.decision_id, []).append(number)
                 break
     return found
 
 
-def in_order(sent: Iterable[Sent]) -> tuple[Sent, ...]:
-    return tuple(sorted(sent, key=lambda each: (each.at, each.decision_id)))
+def in_order(decided: Iterable[Decided]) -> tuple[Decided, ...]:
+    return tuple(sorted(decided, key=lambda each: (each.at, each.decision_id)))
 
 
 def _was_decided(standing: Standing, decision: str) -> bool:
     under_way = standing.outgoing is not None and standing.outgoing.decision_id == decision
-    return under_way or any(sent.decision_id == decision for sent in standing.sent)
+    return under_way or any(decided.decision_id == decision for decided in standing.decided)
 
 
 def _merged(waiting: Waiting | None, made: RecommendationList, rules: Rules) -> Waiting | None:

@@ -21,7 +21,7 @@ from streams.emails.decision import (
     try_again_at,
 )
 from streams.emails.rules import WEEK, Rules
-from streams.emails.standing import Sent, Standing, after_list, after_purchase
+from streams.emails.standing import Decided, Standing, after_list, after_purchase
 from streams.emails.zones import is_quiet
 from tests.emails_made import DAY, HOUR, NOON, a_list, a_purchase, rules_with
 
@@ -92,8 +92,8 @@ def test_quiet_hours_are_those_where_the_customer_is() -> None:
 
 def test_so_many_a_week_are_enough() -> None:
     rules = rules_with(limits={"per_week": 2})
-    sent = tuple(Sent(f"d{n}", NOON - n * DAY, ("x",)) for n in (8, 6, 1))
-    standing = replace(after_list(Standing(), a_list("o1", ["cups"]), rules), sent=sent)
+    decided = tuple(Decided(f"d{n}", NOON - n * DAY, ("x",)) for n in (8, 6, 1))
+    standing = replace(after_list(Standing(), a_list("o1", ["cups"]), rules), decided=decided)
     assert verdict(rules, standing=standing) == Later(NOON + DAY, "2 in a week are enough")
     assert isinstance(verdict(rules, standing=standing, now=NOON + DAY), Send)
 
@@ -124,7 +124,8 @@ def test_what_would_be_too_late_is_never_sent() -> None:
     assert isinstance(verdict(rules, now=NOON + 48 * HOUR - timedelta(seconds=1)), Send)
     assert verdict(rules, now=NOON + 48 * HOUR) == Never("too late: nobody looked at it in time")
     capped = replace(
-        after_list(Standing(), a_list("o1", ["cups"]), rules), sent=tuple(Sent(f"d{n}", NOON, ()) for n in range(100))
+        after_list(Standing(), a_list("o1", ["cups"]), rules),
+        decided=tuple(Decided(f"d{n}", NOON, ()) for n in range(100)),
     )
     assert verdict(rules, standing=capped) == Later(NOON + 2 * DAY, "100 in a week are enough")
     assert verdict(rules, standing=capped, now=NOON + 2 * DAY) == Never("too late: 100 in a week are enough")
@@ -218,8 +219,8 @@ def test_whoever_comes_back_when_told_finds_every_rule_kept(
         "quiet_until": "08:00:00",
     }
     rules = rules_with(timing=timing, limits={"per_week": per_week})
-    sent = tuple(Sent(f"d{n}", NOON + h * HOUR, ()) for n, h in enumerate(sorted(sent_h)))
-    standing = replace(after_list(Standing(), a_list("o1", ["cups"]), rules), sent=sent)
+    decided = tuple(Decided(f"d{n}", NOON + h * HOUR, ()) for n, h in enumerate(sorted(sent_h)))
+    standing = replace(after_list(Standing(), a_list("o1", ["cups"]), rules), decided=decided)
     standing = after_purchase(standing, a_purchase("o2", "knives", at=NOON + purchased_h * HOUR))
     about = known(Customer("ada", "ada@home.example", zone))
     now = NOON + now_h * HOUR
@@ -234,4 +235,4 @@ def test_whoever_comes_back_when_told_finds_every_rule_kept(
     assert now < NOON + 200 * HOUR
     assert now >= NOON + max(purchased_h, 0) * HOUR + 24 * HOUR
     assert not is_quiet(now, rules.zone_of(zone), rules.timing.quiet_from, rules.timing.quiet_until)
-    assert sum(each.at > now - WEEK for each in sent) < per_week
+    assert sum(each.at > now - WEEK for each in decided) < per_week

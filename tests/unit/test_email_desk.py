@@ -186,7 +186,9 @@ def test_what_nobody_can_know_is_given_up_where_that_is_chosen(make_office: Call
     event = office.told()[0]
     assert (event.kind, event.is_unknown) == ("given-up", True)
     step = office.state.step()
-    assert [sent.decision_id for sent in step.standing("ada").sent] == [parcel.outgoing.decision_id], "it counts"
+    assert [decided.decision_id for decided in step.standing("ada").decided] == [parcel.outgoing.decision_id], (
+        "it counts"
+    )
 
 
 def test_a_server_that_will_take_it_later_is_asked_later(make_office: Callable[..., Office]) -> None:
@@ -245,7 +247,7 @@ def test_an_email_that_nobody_wants_any_more_is_withdrawn_and_is_no_failure(
     told = [event for event in office.told() if event.kind != "purchased"]
     assert [(event.kind, event.is_unknown) for event in told] == [("given-up", True)] * perhaps
     assert topics.DEAD_LETTERS not in [record.topic for record in office.state.untold(9)]
-    assert len(office.state.step().standing("ada").sent) == perhaps, "what may have arrived counts"
+    assert len(office.state.step().standing("ada").decided) == perhaps, "what may have arrived counts"
 
 
 def test_what_was_taken_once_perhaps_is_unknown_for_ever(office: Office) -> None:

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 from streams.contract.email_messages import EmailEvent, email_event_id
 from streams.emails import standing as standings
 from streams.emails.standing import (
+    Decided,
     Outgoing,
-    Sent,
     Standing,
     after_event,
     after_list,
@@ -51,7 +51,7 @@ def test_a_list_that_came_before_changes_nothing_even_with_other_items() -> None
 def test_a_list_whose_email_was_sent_or_is_on_its_way_waits_for_no_second_one() -> None:
     made = a_list("o1", ["cups"])
     decision = decision_id("ada", made.list_id)
-    sent = replace(Standing(), sent=(Sent(decision, NOON, ("cups",)),))
+    sent = replace(Standing(), decided=(Decided(decision, NOON, ("cups",)),))
     under_way = replace(Standing(), outgoing=Outgoing(decision, NOON + DAY, (), NOON))
     assert after_list(sent, made, RULES).waiting is None
     assert after_list(under_way, made, RULES).waiting is None
@@ -77,14 +77,14 @@ def test_what_was_sent_is_known_again_from_the_topic_in_either_order() -> None:
     other = after_event(after_list(Standing(), made, RULES), told)
     assert one.waiting is None
     assert other.waiting is None
-    assert one.sent == other.sent == (Sent(told.decision_id, NOON + HOUR, ("cups",)),)
+    assert one.decided == other.decided == (Decided(told.decision_id, NOON + HOUR, ("cups",)),)
     assert after_event(other, told) == other
 
 
 def test_an_email_that_was_given_up_counts_only_where_it_may_have_arrived() -> None:
     lost = EmailEvent("e1", "ada", "d1", "given-up", NOON, ["cups"], reason="too late")
     assert after_event(Standing(), lost) == Standing()
-    assert len(after_event(Standing(), replace(lost, is_unknown=True)).sent) == 1
+    assert len(after_event(Standing(), replace(lost, is_unknown=True)).decided) == 1
 
 
 def test_who_unsubscribes_waits_for_nothing() -> None:
@@ -104,8 +104,8 @@ def test_an_event_that_is_taken_back_leaves_nothing() -> None:
 
 def test_a_product_counts_for_the_newest_email_that_named_it_within_its_time() -> None:
     rules = rules_with(control={"attribution_days": 3})
-    sent = (Sent("d1", NOON, ("cups", "forks")), Sent("d2", NOON + DAY, ("cups",)))
-    standing = replace(Standing(), sent=sent)
+    decided = (Decided("d1", NOON, ("cups", "forks")), Decided("d2", NOON + DAY, ("cups",)))
+    standing = replace(Standing(), decided=decided)
     lines = ("cups", "forks", "jugs")
     assert bought_because(standing, a_purchase("o", *lines, at=NOON - HOUR), rules) == {}
     assert bought_because(standing, a_purchase("o", *lines, at=NOON + HOUR), rules) == {"d1": [0, 1]}
@@ -116,11 +116,11 @@ def test_a_product_counts_for_the_newest_email_that_named_it_within_its_time() -
 def test_what_has_no_bearing_any_more_is_forgotten() -> None:
     rules = rules_with(control={"attribution_days": 10})
     standing = after_purchase(Standing(), a_purchase("o1", "cups"))
-    standing = replace(standing, sent=(Sent("d1", NOON, ("forks",)),))
+    standing = replace(standing, decided=(Decided("d1", NOON, ("forks",)),))
     assert pruned(standing, rules, NOON + 10 * DAY) == standing
     old = pruned(standing, rules, NOON + 11 * DAY)
     assert old.bought == {}
-    assert old.sent == ()
+    assert old.decided == ()
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(["cups", "forks", "jugs"])), max_size=12))
