@@ -6,7 +6,7 @@ content, which may be an address.
 
 import logging
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
@@ -23,13 +23,21 @@ from streams.emails.state import Step
 log = logging.getLogger(__name__)
 
 
+OLDEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before every moment that a record can name."""
+
+
 class Arrived(NamedTuple):
-    """One record: of which topic, where it lies, when it was written, what it is. A value of None is a tombstone."""
+    """One record: of which topic, where it lies, when it was written, what it is. A value of None is a tombstone.
+
+    `at` is None where the record does not tell. For each use that is the moment at which no erasure can be missed: an
+    address was then given before every erasure, and an erasure is about all that was given before it is read.
+    """
 
     topic: Topic
     partition: int
     offset: int
-    at: datetime
+    at: datetime | None
     key: bytes
     value: bytes | None
 
@@ -61,7 +69,7 @@ class Intake:
     def _event(self, step: Step, record: Arrived) -> None:
         event = messages.decode_event(record.key, record.value, self._now())
         if isinstance(event, Erasure):
-            step.forget(event.user_id, record.at)
+            step.forget(event.user_id, record.at or self._now())
         elif isinstance(event, Purchase) and event.occurred_at >= self._oldest():
             self._purchase(step, event)
 
@@ -74,7 +82,7 @@ class Intake:
     def _list(self, step: Step, record: Arrived) -> None:
         """A tombstone: the worker has forgotten the customer. A list that was still on its way came before it."""
         if record.value is None:
-            step.forget(record.key.decode(), record.at)
+            step.forget(record.key.decode(), record.at or self._now())
             return
         made = messages.recommendation_list.decode(record.value)
         if made.as_of >= self._oldest():
@@ -95,7 +103,7 @@ class Intake:
 
 def _customer(step: Step, record: Arrived) -> None:
     customer = None if record.value is None else email_messages.customer.decode(record.value)
-    step.keep_customer(record.key.decode(), customer, record.at)
+    step.keep_customer(record.key.decode(), customer, record.at or OLDEST)
 
 
 def _item(step: Step, record: Arrived) -> None:

@@ -23,6 +23,8 @@ ORDER = (topics.ITEMS, topics.CUSTOMERS, topics.EMAIL_EVENTS, topics.PURCHASES, 
 """The topics that decisions depend on. What was missed is read in this order: a list is news only to who knows what was
 sent and bought."""
 AT_ONCE = 1_000
+LAST_MS = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp()) * 1000
+"""What lies behind it comes from a clock that counts in other units than Kafka's."""
 
 
 class Reader:
@@ -55,7 +57,11 @@ class Reader:
         )
 
     def arrived(self, timeout_s: float) -> list[Arrived]:
-        """What has come; waits for a first record."""
+        """What has come; waits for a first record.
+
+        Raises BrokerUnavailable where a partition can no longer be read. What had come with it is lost to this reader,
+        but not to the state, whose places have not moved: a new reader gives it again.
+        """
         found = waiting_messages(self._consumer, timeout_s, AT_ONCE)
         return list(self._arrived(message for message in found if not is_end_of_partition(message)))
 
@@ -70,5 +76,18 @@ class Reader:
         for message in messages:
             key, offset, partition = message.key(), message.offset(), message.partition()
             topic = self._topics[message.topic() or ""]
-            at = datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
+            at = written_at(message.timestamp()[1])
             yield Arrived(topic, partition or 0, offset or 0, at, key or b"", message.value())
+
+
+def written_at(timestamp_ms: int) -> datetime | None:
+    """When a record was written; None for -1, by which Kafka says that it has no timestamp, and where no year has such.
+
+    >>> written_at(1320840000000)
+    datetime.datetime(2011, 11, 9, 12, 0, tzinfo=datetime.timezone.utc)
+    >>> written_at(-1)
+    >>> written_at(1320840000000000)
+    """
+    if not 0 <= timestamp_ms <= LAST_MS:
+        return None
+    return datetime.fromtimestamp(timestamp_ms / 1000, UTC)

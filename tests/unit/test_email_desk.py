@@ -49,14 +49,14 @@ class Office:
     def close(self) -> None:
         self._open.close()
 
-    def take(self, topic: Topic, key: bytes, message: msgspec.Struct | None, at: datetime = NOON) -> None:
+    def take(self, topic: Topic, key: bytes, message: msgspec.Struct | None, at: datetime | None = NOON) -> None:
         self._offset += 1
         value = None if message is None else messages.encode(message)
         step = self.state.step()
         self._intake.take(step, [Arrived(topic, 0, self._offset, at, key, value)])
         step.write()
 
-    def hears(self, *facts: Any, at: datetime = NOON) -> None:
+    def hears(self, *facts: Any, at: datetime | None = NOON) -> None:
         """Messages of all kinds, each from its topic."""
         for fact in facts:
             topic, key = _TOPICS[type(fact)]
@@ -395,6 +395,23 @@ def test_a_customer_who_has_come_back_since_the_erasure_keeps_the_address(office
     office.hears(ADA, at=NOON + DAY)
     office.hears(Erasure("x1", "ada", NOON), at=NOON)
     assert office.state.step().customer("ada") == ADA
+
+
+@pytest.mark.parametrize("given_at", [None, NOON])
+def test_an_erasure_that_does_not_tell_its_moment_is_about_all_that_was_said_before(
+    office: Office, given_at: datetime | None
+) -> None:
+    office.hears(ADA, NEWS, at=given_at)
+    office.hears(Erasure("x1", "ada", NOON), at=None)
+    office.publish()
+    assert traces(office) == []
+
+
+def test_an_address_that_does_not_tell_its_moment_was_given_before_every_erasure(office: Office) -> None:
+    office.hears(ADA, at=None)
+    assert office.state.step().customer("ada") == ADA
+    office.hears(Erasure("x1", "ada", NOON), at=NOON)
+    assert office.state.step().customer("ada") is None
 
 
 def test_what_is_not_what_the_contract_says_is_skipped_without_a_word_of_it(
