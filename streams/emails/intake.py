@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from streams.contract import email_messages, messages, topics
 from streams.contract.email_messages import EmailEvent, email_event_id
@@ -17,7 +18,15 @@ from streams.contract.errors import InvalidEvent
 from streams.contract.messages import Erasure, Purchase
 from streams.contract.topics import Topic
 from streams.emails.rules import Rules
-from streams.emails.standing import after_event, after_list, after_purchase, bought_because, pruned, without_event
+from streams.emails.standing import (
+    Standing,
+    after_event,
+    after_list,
+    after_purchase,
+    bought_because,
+    pruned,
+    without_event,
+)
 from streams.emails.state import Step
 
 log = logging.getLogger(__name__)
@@ -66,6 +75,18 @@ class Intake:
                 place = f"{record.topic.name}/{record.partition}/{record.offset}"
                 log.warning("%s is not what the contract says and was skipped", place)
 
+    def settle(self, step: Step) -> None:
+        """Take back what links have said of customers of whom nothing is known, now that all has been read.
+
+        The links of an email outlive an erasure, and whoever serves them cannot know of it: what is said by them comes
+        after the erasure has taken back what was there. A living customer has a standing or a record of the shop's
+        own, so an unsubscription counts also where its email is long forgotten. Only who has read everything can tell:
+        where the state was lost, events are read before the lists that speak for their customers.
+        """
+        for user_id in step.doubted():
+            if _is_stranger(step, user_id):
+                step.forget(user_id, self._now())
+
     def _event(self, step: Step, record: Arrived) -> None:
         event = messages.decode_event(record.key, record.value, self._now())
         if isinstance(event, Erasure):
@@ -95,10 +116,18 @@ class Intake:
             step.keep(user_id, without_event(step.standing(user_id), event_id))
             return
         event = email_messages.email_event.decode(record.value)
+        if event.kind in {"clicked", "unsubscribed"} and _is_stranger(step, event.user_id):
+            step.doubt(event.user_id)
         step.keep(event.user_id, pruned(after_event(step.standing(event.user_id), event), self._rules, self._now()))
 
     def _oldest(self) -> datetime:
         return self._now() - self._rules.remembered
+
+
+def _is_stranger(step: Step, user_id: str) -> bool:
+    """Whether nothing is known of a customer but that links were followed."""
+    standing = replace(step.standing(user_id), unsubscribed="")
+    return standing == Standing() and step.customer(user_id) is None
 
 
 def _customer(step: Step, record: Arrived) -> None:

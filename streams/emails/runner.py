@@ -64,6 +64,7 @@ class Runner:
         """Read what is on the topics before anything is decided: much may have happened since the last run."""
         for records in self._reader.missed():
             self._take(records)
+        self._settle()
         self._reader.follow()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -80,7 +81,9 @@ class Runner:
         self._collect()
         timeout_s = BUSY_S if self._handing_over or not self._desk.is_idle() else IDLE_S
         records = await loop.run_in_executor(self._waiting, self._reader.arrived, timeout_s)
-        self._take(records)
+        if records:
+            self._take(records)
+            self._settle()
         parcels = self._desk.due(len(self._free))
         for parcel in parcels:
             self._handing_over.add(loop.create_task(self._hand_over(parcel, self._free.pop())))
@@ -112,10 +115,14 @@ class Runner:
             await asyncio.wait(left)
 
     def _take(self, records: list[Arrived]) -> None:
-        if records:
-            step = self._state.step()
-            self._intake.take(step, records)
-            step.write()
+        step = self._state.step()
+        self._intake.take(step, records)
+        step.write()
+
+    def _settle(self) -> None:
+        step = self._state.step()
+        self._intake.settle(step)
+        step.write()
 
     async def _hand_over(self, parcel: Parcel, connection: Connection) -> None:
         try:

@@ -12,6 +12,7 @@ behind the last of them.
     c user           a tombstone that is not yet on the topic of customers
     e user, event    an event (empty: its tombstone) that is not yet on the topic
     x user, event    an email that was given up and is not yet a dead letter
+    l user           a link was followed of a customer who was not known then; it is to be asked again
     k user, event    an event that is on the topic, or on its way, so that an erasure finds it
 """
 
@@ -176,6 +177,16 @@ class Step:
         """Remember the key of an event on the topic, or that a tombstone took it back."""
         self._changes[b"k" + key] = b"" if there else None
 
+    def doubt(self, user_id: str) -> None:
+        """Remember that events came by links of a customer of whom nothing was known."""
+        self._changes[b"l" + user_id.encode()] = b""
+
+    def doubted(self) -> list[str]:
+        """The customers of whom nothing was known; each is named this once."""
+        keys = list(self._keys(b"l"))
+        self._changes |= dict.fromkeys(keys)
+        return [key[1:].decode() for key in keys]
+
     def forget(self, user_id: str, said_at: datetime) -> None:
         """Leave nothing of a customer but tombstones that are to be published.
 
@@ -183,6 +194,7 @@ class Step:
         read side by side, and that customer has come back.
         """
         self.keep(user_id, Standing())
+        self._changes[b"l" + user_id.encode()] = None
         address = self._read(b"a" + user_id.encode())
         if address and address[:8] <= _micros(said_at):
             self._changes[b"a" + user_id.encode()] = None

@@ -14,6 +14,7 @@ from deploy.stack.process import ChildProcess, wait_until
 from streams.contract import email_messages, messages, topics
 from streams.contract.connection import KafkaConnection
 from streams.contract.email_messages import Customer
+from streams.contract.messages import Erasure
 from streams.emails.feedback import Feedback
 from streams.emails.links import Links
 from streams.emails.rules import read_rules
@@ -40,6 +41,11 @@ def told(kafka: KafkaConnection) -> list[tuple[str, str]]:
     return sorted((event.user_id, event.kind) for event in events)
 
 
+def newest(kafka: KafkaConnection) -> dict[bytes, bytes | None]:
+    """What compaction leaves of the events."""
+    return {message.key() or b"": message.value() for message in records(kafka, topics.EMAIL_EVENTS)}
+
+
 async def test_a_list_becomes_an_email_and_what_is_done_with_its_links_is_told(
     kafka: KafkaConnection, mail: MailServer, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -59,6 +65,24 @@ async def test_a_list_becomes_an_email_and_what_is_done_with_its_links_is_told(
     feedback.close()
     assert told(kafka) == [("ada", "clicked"), ("ada", "sent"), ("ada", "unsubscribed")]
     assert "@home.example" not in (tmp_path / "emails.log").read_text()
+
+
+async def test_links_that_are_followed_after_the_customer_was_erased_leave_nothing_on_the_topic(
+    kafka: KafkaConnection, mail: MailServer, environment: dict[str, str], tmp_path: Path
+) -> None:
+    feedback = Feedback(kafka, Links(SECRET.encode(), read_rules(tmp_path / "rules.toml").sending))
+    with ChildProcess(COMMAND, name="emails", log=tmp_path / "emails.log", environment=environment) as process:
+        send(kafka, topics.CUSTOMERS, {b"ada": messages.encode(Customer("ada", "ada@home.example"))})
+        send(kafka, topics.RECOMMENDATIONS, {b"ada": messages.encode(a_list("o1", ["cups"], at=datetime.now(UTC)))})
+        wait_until(lambda: len(mail.taken()) == 1, 120, "the email")
+        click, unsubscribe = tokens_of(mail.taken()[0])
+        send(kafka, topics.PURCHASES, {b"ada": messages.encode(Erasure("x1", "ada", datetime.now(UTC)))})
+        eventually(lambda: newest(kafka), lambda found: list(found.values()) == [None], "what was sent is taken back")
+        await feedback.clicked(click, datetime.now(UTC))
+        await feedback.unsubscribed(unsubscribe, datetime.now(UTC))
+        eventually(lambda: newest(kafka), lambda found: list(found.values()) == [None] * 3, "what links said, too")
+        assert process.stop(60) == 0
+    feedback.close()
 
 
 def test_a_stop_waits_neither_for_the_broker_nor_for_the_smtp_server_and_loses_and_doubles_nothing(

@@ -62,6 +62,12 @@ class Office:
             topic, key = _TOPICS[type(fact)]
             self.take(topic, key(fact), fact, at)
 
+    def settle(self) -> None:
+        """All that there is to be read has been read."""
+        step = self.state.step()
+        self._intake.settle(step)
+        step.write()
+
     def told(self) -> list[EmailEvent]:
         """The events that wait to be published, tombstones aside."""
         records = [record for record in self.state.untold(100) if record.topic is topics.EMAIL_EVENTS]
@@ -382,6 +388,39 @@ def test_an_event_that_was_on_its_way_when_its_customer_was_erased_is_taken_back
     ]
     office.publish()
     assert traces(office) == []
+
+
+FOLLOWED = [EmailEvent(f"e-{kind}", "ada", "d1", kind, NOON) for kind in ("clicked", "unsubscribed")]
+
+
+@pytest.mark.parametrize("event", FOLLOWED, ids=lambda event: event.kind)
+def test_a_link_that_is_followed_after_its_customer_was_erased_leaves_nothing(
+    office: Office, event: EmailEvent
+) -> None:
+    office.hears(ADA, NEWS, Erasure("x1", "ada", NOON))
+    office.publish()
+    office.hears(event)
+    office.crash()
+    office.settle()
+    tombstone = (messages.log_key("ada", event.event_id), None)
+    assert [(record.key, record.value) for record in office.state.untold(9)] == [tombstone]
+    office.publish()
+    office.settle()
+    assert traces(office) == []
+
+
+@pytest.mark.parametrize(
+    "known", [ADA, a_list("o9", ["cups"]), a_purchase("o9", "cups")], ids=lambda m: type(m).__name__
+)
+@pytest.mark.parametrize("is_known_first", [True, False])
+def test_an_old_link_of_a_living_customer_unsubscribes_however_little_is_known(
+    office: Office, known: Any, is_known_first: bool
+) -> None:
+    office.hears(*[known, *FOLLOWED] if is_known_first else [*FOLLOWED, known])
+    office.settle()
+    office.settle()
+    assert office.state.untold(9) == []
+    assert office.state.step().standing("ada").unsubscribed == "e-unsubscribed"
 
 
 def test_the_workers_own_tombstone_erases_what_came_after_the_erasure(office: Office) -> None:
