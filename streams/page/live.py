@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -17,6 +16,7 @@ from streams.page import render
 from streams.page.condition import condition
 from streams.page.errors import OperationRefused
 from streams.page.feed import Feed
+from streams.page.repeating import Repeating
 from streams.page.versions import Operations, Version
 from streams.page.watch import Watch
 
@@ -65,23 +65,22 @@ class Live:
         self._fault = ""
         self._is_busy = False
         self._misses = 0
-        self._tasks: list[asyncio.Task[None]] = []
+        self._repeated = (
+            Repeating(self._update, EVERY_S),
+            Repeating(self._ask_triton, TRITON_EVERY_S),
+            Repeating(self._look_at_versions, VERSIONS_EVERY_S),
+        )
         self.watch = watch
         self.pages: set[Page] = set()
 
     def start(self) -> None:
         self._feed.start()
-        repeated = (
-            (self._update, EVERY_S),
-            (self._ask_triton, TRITON_EVERY_S),
-            (self._look_at_versions, VERSIONS_EVERY_S),
-        )
-        self._tasks = [asyncio.create_task(self._repeat(*what)) for what in repeated]
+        for each in self._repeated:
+            each.start()
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for each in self._repeated:
+            await each.stop()
         await run_in_threadpool(self._feed.stop)
 
     async def promote(self, version: int) -> None:
@@ -117,32 +116,29 @@ class Live:
             popular=board.popular,
         )
 
-    async def _repeat(self, work: Callable[[], Awaitable[None]], every_s: float) -> None:
-        """While nobody looks there is nothing to do, and work that takes long is done at most half of the time."""
-        while True:
-            began = time.perf_counter()
-            try:
-                if self.pages:
-                    await work()
-            except StoreUnavailable as error:
-                log.warning("the pages could not be brought up to date: %s", error)
-            took = time.perf_counter() - began
-            await asyncio.sleep(max(every_s - took, took))
-
     async def _update(self) -> None:
-        screen = self.screen()
-        for page in list(self.pages):
-            await page.show(screen)
-            # Requests have their turn between two pages.
-            await asyncio.sleep(0)
+        if not self.pages:
+            return
+        try:
+            screen = self.screen()
+            for page in list(self.pages):
+                await page.show(screen)
+                # Requests have their turn between two pages.
+                await asyncio.sleep(0)
+        except StoreUnavailable as error:
+            log.warning("the pages could not be brought up to date: %s", error)
 
     async def _ask_triton(self) -> None:
+        if not self.pages:
+            return
         serving = self.watch.board().serving
         if serving is not None:
             answers = await self._gateway.triton.is_ready(self._model_name, serving.version)
             self._misses = 0 if answers else self._misses + 1
 
     async def _look_at_versions(self) -> None:
+        if not self.pages:
+            return
         try:
             self._versions, self._fault = await run_in_threadpool(self._operations.versions), ""
         except OperationRefused as refused:
