@@ -3,7 +3,11 @@
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
+
+import click
 
 from deploy.errors import SettingsError
 from deploy.stack.errors import StackError
@@ -35,6 +39,19 @@ def run_until_stopped(server: LocalServer) -> None:
 def end_on_sigterm() -> None:
     """From now on SIGTERM ends this process in good order, with exit code 0."""
     signal.signal(signal.SIGTERM, _leave)
+
+
+@contextmanager
+def ending_on_sigterm(last_words: str) -> Iterator[None]:
+    """SIGTERM ends what is done within in good order, and the process with exit code 0 and these words."""
+    end_on_sigterm()
+    try:
+        yield
+    except SystemExit as ending:
+        if ending.code == 0:
+            # The signal may have come in the middle of a print, whose console would print that line again.
+            click.echo(last_words)
+        raise
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

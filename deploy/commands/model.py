@@ -1,7 +1,7 @@
 """`nextup model`: which versions there are, which one answers, and changing that."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Literal
 
 import click
@@ -9,7 +9,7 @@ import msgspec
 from rich.table import Table
 
 from deploy.command_line import out, pass_settings
-from deploy.foreground import end_on_sigterm
+from deploy.foreground import ending_on_sigterm
 from deploy.refreshing import refresh_stale_lists
 from deploy.settings import Settings
 from serving.model_repository import Metadata, ModelRepository
@@ -119,9 +119,10 @@ def guard(settings: Settings, once: bool, as_json: bool) -> None:
     with (
         _swaps(settings) as swaps,
         closing(Guard(settings.kafka, settings.models.name, settings.guard, swaps)) as watching,
+        ExitStack() as parts,
     ):
         if not once:
-            end_on_sigterm()
+            parts.enter_context(ending_on_sigterm("stopped; the next guard judges by all outcomes again"))
             out.print("watching; Ctrl-C ends it")
         for verdict in watching.judge_once() if once else watching.judge():
             if as_json:

@@ -8,7 +8,7 @@ import click
 from msgspec.structs import replace
 
 from deploy.command_line import out, pass_settings
-from deploy.foreground import end_on_sigterm
+from deploy.foreground import ending_on_sigterm
 from deploy.lazy_group import imported
 from deploy.schedule import daily, every_time
 from deploy.settings import Settings
@@ -32,9 +32,9 @@ def nightly(settings: Settings, *, once: bool, at: str | None, always: bool) -> 
         rule = replace(settings.nightly, rule="always") if always else settings.nightly
         imported("deploy.learning:learn")(settings, rule)
         return
-    end_on_sigterm()
-    command = _command(always)
-    every_time(daily(at or settings.nightly.at, settings.nightly.timezone), lambda: _run(command), _tell_next)
+    command, at_night = _command(always), daily(at or settings.nightly.at, settings.nightly.timezone)
+    with ending_on_sigterm("stopped; the version that serves goes on"):
+        every_time(at_night, lambda: _run(command), _tell_next)
 
 
 def _command(always: bool) -> list[str]:

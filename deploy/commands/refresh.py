@@ -6,7 +6,7 @@ import click
 from msgspec.structs import replace
 
 from deploy.command_line import out, pass_settings
-from deploy.foreground import end_on_sigterm
+from deploy.foreground import ending_on_sigterm
 from deploy.refreshing import refresh_stale_lists
 from deploy.schedule import daily as every_day
 from deploy.schedule import every_time
@@ -30,8 +30,9 @@ def refresh(settings: Settings, active_days: float | None, rate: float | None, *
     if not daily:
         _run(settings, wanted)
         return
-    end_on_sigterm()
-    every_time(every_day(settings.refresh.at, settings.nightly.timezone), lambda: _run(settings, wanted), _tell_next)
+    at_night = every_day(settings.refresh.at, settings.nightly.timezone)
+    with ending_on_sigterm("stopped; lists that are still stale are made anew by the next run"):
+        every_time(at_night, lambda: _run(settings, wanted), _tell_next)
 
 
 def _run(settings: Settings, wanted: RefreshSettings) -> None:

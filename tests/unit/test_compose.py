@@ -53,6 +53,12 @@ def test_it_is_valid_by_the_schema_of_the_specification() -> None:
     assert [error.message for error in errors] == []
 
 
+def test_what_runs_on_has_the_time_to_end_in_order() -> None:
+    lasting = [name for name in OURS if SERVICES[name].get("restart") == "unless-stopped"]
+    assert set(lasting) >= {"worker", "gateway", "emails", "nightly", "guard", "refresh"}
+    assert {SERVICES[name].get("stop_grace_period") for name in lasting} == {"30s"}
+
+
 def test_every_port_is_published_on_the_loopback_address_alone() -> None:
     assert list(ports())
     assert all(port.startswith("127.0.0.1:") for port in ports())

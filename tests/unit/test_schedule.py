@@ -70,12 +70,17 @@ def test_the_next_time_is_looked_for_when_a_run_is_over() -> None:
     assert all(over <= asked for over, asked in zip(ended, trigger.asked[1:], strict=True))
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_waiting_for_the_night_ends_in_good_order(number: signal.Signals, code: int) -> None:
-    command = [sys.executable, "-m", "deploy", "nightly", "--at", "03:30"]
+@pytest.mark.parametrize("service", [("nightly", "--at", "03:30"), ("refresh", "--daily")], ids=lambda words: words[0])
+@pytest.mark.parametrize(("number", "code", "last"), [(signal.SIGTERM, 0, "stopped; "), (signal.SIGINT, 130, "")])
+def test_waiting_for_the_night_ends_in_good_order(
+    service: tuple[str, ...], number: signal.Signals, code: int, last: str
+) -> None:
+    command = [sys.executable, "-m", "deploy", *service]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
         assert waiting.stdout is not None
         assert "next run: " in waiting.stdout.readline()
         waiting.send_signal(number)
-        _, told = waiting.communicate(timeout=60)
+        lines, told = waiting.communicate(timeout=60)
     assert (waiting.returncode, told) == (code, "")
+    assert lines.startswith(last)
+    assert lines.count("\n") == (1 if last else 0)
