@@ -16,8 +16,12 @@ STALLED_S = 30.0
 """A read that has not moved for so long has lost its broker."""
 BATCH = 5_000
 
-_LEADER_UNSETTLED = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
-"""For a moment after a topic was made, or its broker came or went."""
+_UNSETTLED = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError._UNKNOWN_PARTITION,
+)
+"""For a moment after a topic was made, or its broker came or went. The partitions asked about were in the metadata."""
 
 
 class Span(NamedTuple):
@@ -55,7 +59,7 @@ def available_span(consumer: Consumer, partition: TopicPartition) -> Span:
             low, high = consumer.get_watermark_offsets(partition, timeout=TIMEOUT_S)
             return Span(partition.topic, partition.partition, low, high)
         except KafkaException as error:
-            if error.args[0].code() not in _LEADER_UNSETTLED or time.monotonic() > deadline:
+            if error.args[0].code() not in _UNSETTLED or time.monotonic() > deadline:
                 raise BrokerUnavailable(f"{partition.topic} could not be read: {error.args[0].str()}") from None
         time.sleep(0.05)
 
