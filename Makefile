@@ -3,7 +3,7 @@
 PYTHON ?= python3
 STARTED := $(shell date +%s.%N)
 BIN := .venv/bin
-PROCESSES ?= 2
+PROCESSES ?= 3
 # Tests with servers wait more than they compute.
 SERVER_PROCESSES ?= 4
 # Whole nights of learning, and packages of other languages: with make test-swaps and make test-clients.
