@@ -6,7 +6,9 @@ BIN := .venv/bin
 PROCESSES ?= 3
 # Tests with servers wait more than they compute.
 SERVER_PROCESSES ?= 4
-# Whole nights of learning, and packages of other languages: with make test-swaps and make test-clients.
+# Damage to single processes, whole nights of learning, packages of other languages: with make test-faults, test-swaps
+# and test-clients.
+DAMAGE := $(addprefix tests/integration/,test_worker_health.py test_worker_ending.py test_gateway_faults.py)
 NIGHTS := tests/integration/test_nightly.py tests/integration/test_line_release.py
 LANGUAGES := tests/integration/test_foreign_client.py
 INSTALL_PYTHON := [ "$(PYTHON)" = python3 ] && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y --no-install-recommends python3 python3-venv
@@ -33,9 +35,10 @@ unit: setup ## tests that need no server
 	$(BIN)/pytest tests/unit -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 integration: setup ## tests against a real broker and a real Triton server, which they start and stop
-	$(BIN)/pytest tests/integration -n $(SERVER_PROCESSES) --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(NIGHTS) $(LANGUAGES))
+	$(BIN)/pytest tests/integration -n $(SERVER_PROCESSES) --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(DAMAGE) $(NIGHTS) $(LANGUAGES))
 
 test-faults: setup ## do damage to the running system, and see that nothing is lost or doubled (under 15 minutes)
+	$(BIN)/pytest $(DAMAGE) -n $(PROCESSES) --dist loadfile
 	$(BIN)/pytest tests/faults
 
 test-swaps: setup ## change versions under load, undo it, and offer versions that must not serve (under 10 minutes)

@@ -15,7 +15,7 @@ from tests.integration.trainers import SETTINGS, Trainer
 from trainer.nightly.run import Systems
 from trainer.swaps.settings import SwapSettings
 
-LONGEST_FIRST = ("test_demo.py", "test_worker_health.py", "test_whole_path.py", "test_rebuild.py", "test_worker.py")
+LONGEST_FIRST = ("test_demo.py", "test_worker.py", "test_whole_path.py", "test_rebuild.py", "test_erasure.py")
 """Files that take minutes: begun last, they would keep one process busy while the others have nothing left to do."""
 
 
