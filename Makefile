@@ -47,7 +47,7 @@ test-swaps: setup ## change versions under load, undo it, and offer versions tha
 test-clients: setup ## publish and subscribe from Java, Node and Kafka's own tools, as the examples stand (2 minutes)
 	$(BIN)/pytest $(LANGUAGES)
 
-test-emails: setup ## a month of emails in fast motion, with a sender that is killed and a server that misbehaves (8 minutes)
+test-emails: setup ## a month of emails in fast motion, with a sender that is killed and a server that misbehaves (4 minutes)
 	$(BIN)/pytest tests/emails
 
 test-page: setup ## the page in a real browser: buy, swap versions, take parts away, keyboard, phone, axe (3 minutes)
