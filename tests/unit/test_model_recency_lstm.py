@@ -104,7 +104,7 @@ def test_nobody_knows_more_of_a_newcomer_than_what_is_popular() -> None:
     assert np.array_equal(scores[0], scores[1])
 
 
-@pytest.mark.parametrize(("recency", "attention"), [(False, False), (True, True)])
+@VERSIONS
 def test_it_learns_what_follows_what(recency: bool, attention: bool) -> None:
     questions = held_out(markov(n_users=200, n_items=80, n_lines=10).purchases, Grain.ORDER)
     schedule = Schedule(epochs=10, steps=110, batch_size=16, learning_rate=2e-2)
