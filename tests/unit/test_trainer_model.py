@@ -14,6 +14,7 @@ from trainer.candidate import golden_inputs
 from trainer.errors import ExportMismatch
 from trainer.export import Exported, check, export, run_onnx
 from trainer.holdout import Split, measure, split_by_time
+from trainer.next_purchase import training
 from trainer.next_purchase.examples import Examples, inputs_of, visible_lines
 from trainer.next_purchase.loss import OrderLoss
 from trainer.next_purchase.order_ranker import NextPurchaseRanker
@@ -64,6 +65,13 @@ def test_it_learns_what_comes_next_and_beats_popularity(learnt: Learnt, split: S
     best = np.argsort(-NextPurchaseRanker(learnt).scores(split.held_out.moments), axis=1)[:, :2]
     found = [set(top) == set(wanted[:2]) for top, wanted in zip(best, split.held_out.targets, strict=True)]
     assert np.mean(found) > 0.9
+
+
+def test_what_is_kept_is_not_the_last_step_alone(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    averaged = learn(split.past, SETTINGS, Silent(), epochs=1).model
+    monkeypatch.setattr(training, "AVERAGED", 0.0)
+    last = learn(split.past, SETTINGS, Silent(), epochs=1).model
+    assert np.abs(np.asarray(averaged.items.embeddings) - np.asarray(last.items.embeddings)).max() > 1e-3
 
 
 def test_the_same_seed_learns_the_same(learnt: Learnt, split: Split) -> None:
