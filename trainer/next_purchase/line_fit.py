@@ -5,6 +5,7 @@ import numpy as np
 
 from trainer.models.model import LossCurve
 from trainer.next_purchase.architecture import Architecture
+from trainer.next_purchase.companions import starting_vectors
 from trainer.next_purchase.facts import Ledger
 from trainer.next_purchase.followers import follower_counts
 from trainer.next_purchase.line_examples import LineExamples, batches, line_examples
@@ -25,7 +26,9 @@ def fit_lines(past: Purchases, settings: LineTraining, progress: Progress) -> Li
         examples = line_examples(past, run)
         counts = follower_counts(past, previous_items(past, run, size), size, Ledger(past, size).day)
     tables = tables_after(past, counts, size)
-    learner = Learner(NextLineModel(architecture(size, settings), tables, places(past.item_ids), run))
+    items = starting_vectors(past, size, settings.embedding, settings.seed)
+    model = NextLineModel(architecture(size, settings), tables, places(past.item_ids), run, items)
+    learner = Learner(model)
     losses = train(learner, examples, settings, progress)
     return LineRanker(learner, examples, counts, LossCurve(losses), settings)
 

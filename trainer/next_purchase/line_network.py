@@ -19,6 +19,7 @@ from keras import layers, ops
 
 from serving.features import FIRST_ITEM, PADDING, Float32s, Int32s
 from trainer.next_purchase.architecture import Architecture
+from trainer.next_purchase.companions import DRAWN
 from trainer.next_purchase.followers import FollowerRows
 from trainer.next_purchase.line_heads import ExploreNext, FollowLine, RepeatLine, Trends
 from trainer.next_purchase.line_histories import split
@@ -29,7 +30,7 @@ from trainer.next_purchase.open_orders import OpenInputs
 from trainer.next_purchase.reasons import closest_lines
 from trainer.next_purchase.runs import Run
 from trainer.next_purchase.safe_inputs import known
-from trainer.next_purchase.tensors import FAR, Tensor, table
+from trainer.next_purchase.tensors import FAR, Tensor, starting_at, table
 
 
 class Asked(NamedTuple):
@@ -64,14 +65,18 @@ class LineTables(NamedTuple):
 
 
 class NextLineModel(keras.Model):  # type: ignore[misc] # Keras has no types
-    """`place` [V] is where each item stands among the item ids."""
+    """`place` [V] is where each item stands among the item ids; `items` [V, E] where item vectors start, drawn by
+    chance unless given."""
 
-    def __init__(self, architecture: Architecture, tables: LineTables, place: Int32s, run: Run) -> None:
+    def __init__(
+        self, architecture: Architecture, tables: LineTables, place: Int32s, run: Run, items: Float32s | None = None
+    ) -> None:
         super().__init__(name="next_line")
         self.architecture = architecture
         self.run = run
         size, n_trends = tables.trends.shape
-        self.items = layers.Embedding(size, architecture.embedding, keras.initializers.RandomNormal(stddev=0.1))
+        start = keras.initializers.RandomNormal(stddev=DRAWN) if items is None else starting_at(items)
+        self.items = layers.Embedding(size, architecture.embedding, start)
         self.items.build()
         self.reader = LineReader(architecture)
         all_time = tables.trends[:, -1]

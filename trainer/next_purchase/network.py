@@ -16,12 +16,13 @@ from keras import layers, ops
 
 from serving.features import FIRST_ITEM, Float32s
 from trainer.next_purchase.architecture import Architecture
+from trainer.next_purchase.companions import DRAWN
 from trainer.next_purchase.facts import ALL_TIME, FACTS, LINE_FACTS
 from trainer.next_purchase.heads import Explore, Repeat, added
 from trainer.next_purchase.orders import OrderReader
 from trainer.next_purchase.reasons import closest_lines
 from trainer.next_purchase.safe_inputs import safe
-from trainer.next_purchase.tensors import FAR, Tensor, table
+from trainer.next_purchase.tensors import FAR, Tensor, starting_at, table
 
 
 class Tables(NamedTuple):
@@ -36,13 +37,14 @@ class Tables(NamedTuple):
 class NextPurchaseModel(keras.Model):  # type: ignore[misc] # Keras has no types
     """Inputs as serving.features makes them."""
 
-    def __init__(self, architecture: Architecture, tables: Tables) -> None:
+    def __init__(self, architecture: Architecture, tables: Tables, items: Float32s | None = None) -> None:
+        """`items` [V, E] is where item vectors start; drawn by chance unless given."""
         super().__init__(name="next_purchase")
         self.architecture = architecture
         self.facts = table(self, "facts", tables.facts[None])
         self.price = table(self, "price", tables.price)
-        normal = keras.initializers.RandomNormal(stddev=0.1)
-        self.items = layers.Embedding(architecture.vocabulary_size, architecture.embedding, normal, name="items")
+        start = keras.initializers.RandomNormal(stddev=DRAWN) if items is None else starting_at(items)
+        self.items = layers.Embedding(architecture.vocabulary_size, architecture.embedding, start, name="items")
         self.reader = OrderReader(architecture) if architecture.parts.lstm else None
         # The popularity of all time is where the logits start.
         all_time = tables.facts[:, ALL_TIME]

@@ -1,6 +1,6 @@
 """Train the model on a past; how long is found out on the newest part of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
 import keras
@@ -10,6 +10,7 @@ from serving.features import Float32s
 from trainer.models.model import LossCurve
 from trainer.next_purchase.architecture import ALL_PARTS, Architecture, Parts, fitting
 from trainer.next_purchase.batches import Batches
+from trainer.next_purchase.companions import starting_vectors
 from trainer.next_purchase.examples import Examples, order_examples
 from trainer.next_purchase.facts import ItemFacts, Ledger
 from trainer.next_purchase.loss import OrderLoss
@@ -64,18 +65,22 @@ class Task:
     tables: Tables
     facts: ItemFacts
     settings: TrainerSettings
+    known: Purchases
+    """What item vectors start from."""
 
     @classmethod
     def of(cls, past: Purchases, examples: Examples, settings: TrainerSettings, parts: Parts = ALL_PARTS) -> Self:
         """To learn from all or some of a past's examples."""
         facts = Ledger(past, past.vocabulary_size).facts()
         architecture = fitting(examples, past.vocabulary_size, settings, parts)
-        return cls(architecture, Tables(facts.tables[-1], median_prices(past)), facts, settings)
+        return cls(architecture, Tables(facts.tables[-1], median_prices(past)), facts, settings, past)
 
     def fit(self, examples: Examples, epochs: int, progress: Progress) -> tuple[NextPurchaseModel, LossCurve]:
         """A new model that learns so many times from the examples."""
-        keras.utils.set_random_seed(self.settings.seed)
-        model = NextPurchaseModel(self.architecture, self.tables)
+        seed, architecture = self.settings.seed, self.architecture
+        keras.utils.set_random_seed(seed)
+        items = starting_vectors(self.known, architecture.vocabulary_size, architecture.embedding, seed)
+        model = NextPurchaseModel(architecture, self.tables, items)
         batches = self._batches(examples)
         optimizer = _optimizer(len(batches) * epochs, self.settings.learning_rate)
         # XLA would compile for longer than it saves.
@@ -97,6 +102,7 @@ def best_epochs(task: Task, examples: Examples, progress: Progress) -> int:
     if n_watched < FEWEST_WATCHED or 2 * epochs > task.settings.most_epochs:
         return epochs
     older, newer = examples.rows(slice(0, -n_watched)), examples.rows(slice(-n_watched, None))
+    task = replace(task, known=task.known.before(int(newer.moments.before[0])))
     surprise = task.loss(task.fit(older, epochs, progress)[0], newer)
     while 2 * epochs <= task.settings.most_epochs:
         again = task.loss(task.fit(older, 2 * epochs, progress)[0], newer)

@@ -51,8 +51,14 @@ def search(
         )
     drawn = np.random.default_rng(settings.seed).permutation(len(examples))
     validated, learnt = np.sort(drawn[:n_validated]), np.sort(drawn[n_validated:])
-    trials = Trials(Task.of(past, examples, settings), examples.rows(learnt), examples.rows(validated), progress)
+    task = replace(Task.of(past, examples, settings), known=_without(past, examples.rows(validated)))
+    trials = Trials(task, examples.rows(learnt), examples.rows(validated), progress)
     return best(trials.loss, settings.seed, folder, most_epochs, anew=anew)
+
+
+def _without(past: Purchases, asked: Examples) -> Purchases:
+    """A past without the orders that are asked about."""
+    return past.chosen(~np.isin(past.order, past.order[asked.moments.before]))
 
 
 def space() -> keras_tuner.HyperParameters:

@@ -1,0 +1,93 @@
+"""Where item vectors start: items with the same buyers lie in the same direction.
+
+    lines        ->  who has bought what                       [U, V], ones and zeros
+    buyers       ->  how often two items share a buyer,
+                     beside how often chance would have it     PPMI [V, V]
+    PPMI         ->  its largest singular values, each with
+                     its left vector times its root            [V, E]
+
+Items of few orders would otherwise hardly leave the place that chance gave them. What is factored is what word2vec
+factors without saying so: Levy and Goldberg 2014, "Neural word embedding as implicit matrix factorization"; how the
+popular ones are tamed: Levy, Goldberg and Dagan 2015, "Improving distributional similarity with lessons learned from
+word embeddings", section 3.2.
+"""
+
+import numpy as np
+from scipy import linalg, sparse
+
+from serving.features import Float32s
+from trainer.purchases import Purchases
+
+SPREAD = 0.3
+"""How large the values are of items that have companions, in the root of the mean of squares ..."""
+DRAWN = 0.1
+"""... and of those that have none, which are drawn by chance."""
+TAMED = 0.75
+"""A companion counts as if it were bought so many times less, the more popular the less: how often, to this power."""
+MOST_PAIRS = 50_000_000
+"""Pairs of items that are counted; once a shop has more, the users beyond are left out, in an order drawn by chance."""
+MOST_ITEMS = 4_000
+"""Who has bought more different items says little about which belong together, and would have most of the pairs."""
+_DENSE = 512
+"""Of fewer items all singular values are computed: iterating fails on matrices this small."""
+
+
+def starting_vectors(past: Purchases, vocabulary_size: int, width: int, seed: int) -> Float32s:
+    """A vector for each item: [V, E]. The same past and seed give the same ones."""
+    random = np.random.default_rng(seed)
+    vectors = random.normal(0.0, DRAWN, (vocabulary_size, width)).astype(np.float32)
+    association = companionship(past, vocabulary_size, random)
+    item = np.flatnonzero(np.diff(association.indptr))
+    if not len(item):
+        return vectors
+    factors = _factors(association[item], width)
+    vectors[item, : factors.shape[1]] = factors * (SPREAD / np.sqrt(np.mean(factors**2)))
+    return vectors
+
+
+def companionship(past: Purchases, vocabulary_size: int, random: np.random.Generator) -> sparse.csr_matrix:
+    """Positive pointwise mutual information of items and their companions: [V, V], nothing on the diagonal.
+
+    What two items share are users, and one of n different items counts 1 / sqrt(n): it has n - 1 companions for each.
+    """
+    bought = _bought(past, vocabulary_size, random)
+    n_items = np.maximum(np.diff(bought.indptr), 1)
+    together = (bought.T @ sparse.diags((n_items**-0.5).astype(np.float32)) @ bought).tocsr()
+    together.setdiag(0)
+    together.eliminate_zeros()
+    together = together.tocoo()
+    of_item = np.bincount(together.row, together.data, vocabulary_size)
+    as_companion = of_item**TAMED / max((of_item**TAMED).sum(), 1e-9)
+    by_chance = of_item[together.row] * as_companion[together.col]
+    information = np.log(together.data / by_chance).astype(np.float32)
+    positive = information > 0
+    where = (together.row[positive], together.col[positive])
+    return sparse.csr_matrix((information[positive], where), (vocabulary_size, vocabulary_size))
+
+
+def _bought(past: Purchases, vocabulary_size: int, random: np.random.Generator) -> sparse.csr_matrix:
+    """1 where a user has bought an item: [U, V], without those users whose pairs would be too many."""
+    user, item = np.divmod(
+        np.unique(past.user.astype(np.int64) * past.vocabulary_size + past.item), past.vocabulary_size
+    )
+    n_items = np.bincount(user, minlength=past.n_users)
+    n_pairs = np.where(n_items <= MOST_ITEMS, n_items.astype(np.int64) ** 2, 0)
+    drawn = random.permutation(len(n_pairs))
+    counted = np.empty(len(n_pairs), np.bool_)
+    counted[drawn] = np.cumsum(n_pairs[drawn]) <= MOST_PAIRS
+    kept = counted[user] & (n_pairs[user] > 0) & (item < vocabulary_size)
+    ones = np.ones(np.count_nonzero(kept), np.float32)
+    return sparse.csr_matrix((ones, (user[kept], item[kept])), (past.n_users, vocabulary_size))
+
+
+def _factors(matrix: sparse.csr_matrix, width: int) -> Float32s:
+    """A row for each of a matrix [n, V], whose products with others come closest to it: [n, at most E]."""
+    k = min(width, *matrix.shape)
+    if min(matrix.shape) <= max(_DENSE, width):
+        left, values, _ = linalg.svd(matrix.toarray(), full_matrices=False)
+    else:
+        start = np.ones(min(matrix.shape), matrix.dtype)
+        left, values, _ = sparse.linalg.svds(matrix, k, v0=start, return_singular_vectors="u")
+    best = np.argsort(-values)[:k]
+    factors: Float32s = (left[:, best] * np.sqrt(values[best])).astype(np.float32)
+    return factors
