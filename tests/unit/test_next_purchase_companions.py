@@ -7,9 +7,10 @@ import pytest
 
 from serving.features import FIRST_ITEM, Float32s
 from tests.unit.test_trainer_history import bought, history_of
-from trainer.next_purchase import companions, training
+from trainer.next_purchase import companions, line_fit, training
 from trainer.next_purchase.companions import DRAWN, SPREAD, companionship, starting_vectors
 from trainer.next_purchase.examples import order_examples
+from trainer.next_purchase.line_settings import LineTraining
 from trainer.next_purchase.training import learn
 from trainer.progress import Silent
 from trainer.purchases import Purchases
@@ -120,6 +121,14 @@ def test_who_buys_nearly_everything_and_who_is_beyond_the_limit_of_pairs_are_not
     assert 0 < counted() <= 12
 
 
+def test_the_model_of_the_next_line_starts_from_them(purchases: Purchases, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_fit, "train", lambda *_: ())
+    settings = LineTraining(embedding=4, state=8, seed=3)
+    untaught = line_fit.fit_lines(purchases, settings, Silent())
+    expected = starting_vectors(purchases, purchases.vocabulary_size, settings.embedding, settings.seed)
+    np.testing.assert_array_equal(np.asarray(untaught.model.items.embeddings), expected)
+
+
 def test_a_model_starts_from_what_came_before_the_examples_that_it_is_watched_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -141,4 +150,4 @@ def test_a_model_starts_from_what_came_before_the_examples_that_it_is_watched_on
     examples = order_examples(purchases)
     n_watched = int(len(examples) * training.WATCHED_SHARE)
     first_watched = int(examples.moments.before[-n_watched])
-    assert started_from == [first_watched, first_watched, len(purchases)]
+    assert started_from == [first_watched, len(purchases)]

@@ -2,7 +2,7 @@
 
                          the next order          the next line
     learnt from          examples, batches       open_orders, line_examples
-    everybody's counts   facts                   facts, followers
+    everybody's counts   facts, companions       facts, companions, followers
     an LSTM reads        orders                  orders, line_reader
     heads                heads, own_items        line_heads, line_list
     put together         network (a sum)         line_network, mixture (one softmax over all sources)
@@ -10,5 +10,6 @@
     asked                order_ranker            line_ranker
 
 `grains` is the way to both.
-What both share is used by both: `architecture`, `facts`, `orders`, `reasons`, `runs`, `safe_inputs`, `tensors`.
+What both share is used by both: `architecture`, `companions`, `facts`, `orders`, `reasons`, `runs`, `safe_inputs`,
+`tensors`.
 """

@@ -55,14 +55,16 @@ def companionship(past: Purchases, vocabulary_size: int, random: np.random.Gener
     together = (bought.T @ sparse.diags((n_items**-0.5).astype(np.float32)) @ bought).tocsr()
     together.setdiag(0)
     together.eliminate_zeros()
-    together = together.tocoo()
-    of_item = np.bincount(together.row, together.data, vocabulary_size)
+    of_item = np.asarray(together.sum(axis=1, dtype=np.float64)).ravel()
     as_companion = of_item**TAMED / max((of_item**TAMED).sum(), 1e-9)
-    by_chance = of_item[together.row] * as_companion[together.col]
-    information = np.log(together.data / by_chance).astype(np.float32)
-    positive = information > 0
-    where = (together.row[positive], together.col[positive])
-    return sparse.csr_matrix((information[positive], where), (vocabulary_size, vocabulary_size))
+    log_of_item, log_as_companion = (np.log(np.maximum(n, 1e-30)).astype(np.float32) for n in (of_item, as_companion))
+    # In place: of a large shop this is most of the memory.
+    information = np.log(together.data, out=together.data)
+    information -= np.repeat(log_of_item, np.diff(together.indptr))
+    information -= log_as_companion[together.indices]
+    np.maximum(information, 0, out=information)
+    together.eliminate_zeros()
+    return together
 
 
 def _bought(past: Purchases, vocabulary_size: int, random: np.random.Generator) -> sparse.csr_matrix:

@@ -1,6 +1,7 @@
 """Train the model on a past; how long is found out on the newest part of it."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple, Self
 
 import keras
@@ -75,12 +76,16 @@ class Task:
         architecture = fitting(examples, past.vocabulary_size, settings, parts)
         return cls(architecture, Tables(facts.tables[-1], median_prices(past)), facts, settings, past)
 
+    @cached_property
+    def start(self) -> Float32s:
+        """Where item vectors start: [V, E]."""
+        size, width = self.architecture.vocabulary_size, self.architecture.embedding
+        return starting_vectors(self.known, size, width, self.settings.seed)
+
     def fit(self, examples: Examples, epochs: int, progress: Progress) -> tuple[NextPurchaseModel, LossCurve]:
         """A new model that learns so many times from the examples."""
-        seed, architecture = self.settings.seed, self.architecture
-        keras.utils.set_random_seed(seed)
-        items = starting_vectors(self.known, architecture.vocabulary_size, architecture.embedding, seed)
-        model = NextPurchaseModel(architecture, self.tables, items)
+        keras.utils.set_random_seed(self.settings.seed)
+        model = NextPurchaseModel(self.architecture, self.tables, self.start)
         batches = self._batches(examples)
         optimizer = _optimizer(len(batches) * epochs, self.settings.learning_rate)
         # XLA would compile for longer than it saves.
