@@ -8,7 +8,7 @@ import pytest
 from serving.features import FIRST_ITEM, Float32s
 from tests.unit.test_trainer_history import bought, history_of
 from trainer.next_purchase import companions, line_fit, training
-from trainer.next_purchase.companions import DRAWN, SPREAD, companionship, starting_vectors
+from trainer.next_purchase.companions import DRAWN, LONGEST, SPREAD, companionship, starting_vectors
 from trainer.next_purchase.examples import order_examples
 from trainer.next_purchase.line_settings import LineTraining
 from trainer.next_purchase.training import learn
@@ -104,6 +104,21 @@ def test_large_matrices_are_factored_as_small_ones_are(monkeypatch: pytest.Monke
     # Which way an axis points is nobody's choice; what vectors say is in their products.
     one, other = (vectors[FIRST_ITEM:] @ vectors[FIRST_ITEM:].T for vectors in (whole, iterated))
     np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_where_all_groups_are_alike_no_item_is_loud_and_none_is_mute() -> None:
+    """As many groups as this have more to say than the vectors have room for: some come first by chance."""
+    n_groups, width = 150, 8
+    purchases = history_of(
+        *(
+            bought(f"{user}", user, *(f"{user % n_groups}-{n}" for n in range(3)), user=f"{user}")
+            for user in range(2 * n_groups)
+        )
+    ).purchases
+    vectors = starting_vectors(purchases, purchases.vocabulary_size, width, seed=1)[FIRST_ITEM:]
+    size = np.sqrt(np.mean(vectors**2, axis=1))
+    assert size.max() < LONGEST * 1.01
+    assert size.min() > DRAWN / 4
 
 
 def test_who_buys_nearly_everything_and_who_is_beyond_the_limit_of_pairs_are_not_counted(

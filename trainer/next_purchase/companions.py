@@ -20,8 +20,10 @@ from trainer.purchases import Purchases
 
 SPREAD = 0.3
 """How large the values are of items that have companions, in the root of the mean of squares ..."""
+LONGEST = 1.0
+"""... and those of one item at most: a few items that are only ever bought together would else outshout all others."""
 DRAWN = 0.1
-"""... and of those that have none, which are drawn by chance."""
+"""How large they are where chance draws them: for items of which less than this is known."""
 TAMED = 0.75
 """A companion counts as if it were bought so many times less, the more popular the less: how often, to this power."""
 MOST_PAIRS = 50_000_000
@@ -41,7 +43,11 @@ def starting_vectors(past: Purchases, vocabulary_size: int, width: int, seed: in
     if not len(item):
         return vectors
     factors = _factors(association[item], width)
-    vectors[item, : factors.shape[1]] = factors * (SPREAD / np.sqrt(np.mean(factors**2)))
+    factors *= SPREAD / np.sqrt(np.mean(factors**2))
+    size = np.sqrt(np.mean(factors**2, axis=1))
+    known = size > DRAWN
+    factors *= np.minimum(1, LONGEST / np.maximum(size, DRAWN))[:, None]
+    vectors[item[known], : factors.shape[1]] = factors[known]
     return vectors
 
 
