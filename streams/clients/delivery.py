@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from streams.contract.connection import KafkaConnection
+from streams.contract.connection import NOTHING_LOST, KafkaConnection
 from streams.contract.errors import BrokerUnavailable, ContractError, Undelivered
 from streams.contract.partitioner import MURMUR2
 from streams.contract.reachability import Reachability, topic_metadata
@@ -74,8 +74,7 @@ class RecordSender:
         self.n_undelivered = 0
         defaults = {
             "partitioner": MURMUR2,
-            "acks": "all",
-            "enable_idempotence": True,
+            **NOTHING_LOST,
             "linger_ms": 0,
             "compression_type": "lz4",
             "message_max_bytes": 2 << 20,

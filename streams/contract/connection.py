@@ -2,6 +2,8 @@
 
 import logging
 import ssl
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
@@ -15,6 +17,12 @@ librdkafka_log = logging.getLogger("streams.librdkafka")
 """Where the C library's own lines go; silent in a program that sets up no logging."""
 librdkafka_log.addHandler(logging.NullHandler())
 librdkafka_log.addFilter(Seldom(every_s=10.0))  # while a broker is away, each client tells it many times a second
+
+
+NOTHING_LOST: Mapping[str, Any] = MappingProxyType({"acks": "all", "enable_idempotence": True, "max_in_flight": 1})
+"""Settings of a producer whose reports can be believed. With several requests under way the first batch may reach a new
+partition before its leader is ready, and the second be taken for the beginning; the first, sent again, is then taken
+for a repetition: reported as delivered, and lost."""
 
 
 class KafkaConnection(Struct, frozen=True, forbid_unknown_fields=True):

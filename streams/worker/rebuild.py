@@ -13,7 +13,7 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
 from streams.contract import messages
-from streams.contract.connection import KafkaConnection
+from streams.contract.connection import NOTHING_LOST, KafkaConnection
 from streams.contract.errors import Undelivered
 from streams.contract.reading import assigned_consumer, available_span, partitions_of, read_spans
 from streams.histories import history
@@ -110,7 +110,7 @@ def write(connection: KafkaConnection, records: Iterable[Record]) -> None:
         if error is not None:
             failed.append(error.str())
 
-    producer = Producer(connection.for_confluent(enable_idempotence=True))
+    producer = Producer(connection.for_confluent(**NOTHING_LOST))
     for record in records:
         producer.produce(record.topic, record.value, record.key, record.partition, on_delivery=on_delivery)
         producer.poll(0)
