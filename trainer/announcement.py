@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from serving.model_repository import Metadata
 from streams.contract import messages
-from streams.contract.connection import KafkaConnection
+from streams.contract.connection import NOTHING_LOST, KafkaConnection
 from streams.contract.errors import BrokerUnavailable
 from streams.contract.messages import Decision, ModelVersion
 from streams.contract.reading import read_to_end
@@ -63,8 +63,7 @@ def send(connection: KafkaConnection, version: ModelVersion) -> None:
 
     producer = Producer(
         connection.for_confluent(
-            acks="all",
-            enable_idempotence=True,
+            **NOTHING_LOST,
             partitioner="murmur2_random",
             delivery_timeout_ms=int(DELIVERY_TIMEOUT_S * 1000),
         )

@@ -30,10 +30,6 @@ def purchases() -> Purchases:
     ).purchases
 
 
-def shop_of(*items: str, user: str = "u", day: float = 0) -> Purchases:
-    return history_of(bought(f"{user}-{day}", day, *items, user=user)).purchases
-
-
 def index(purchases: Purchases, *items: str) -> list[int]:
     return [purchases.item_ids.index(item) + FIRST_ITEM for item in items]
 
@@ -78,7 +74,7 @@ def test_what_nobody_has_bought_with_anything_starts_where_chance_puts_it(purcha
 
 @pytest.mark.parametrize("items", [("a",), ("a", "b")])
 def test_a_shop_of_one_or_two_items_has_vectors(items: tuple[str, ...]) -> None:
-    purchases = shop_of(*items)
+    purchases = history_of(bought("1", 1, *items)).purchases
     vectors = starting_vectors(purchases, purchases.vocabulary_size, 8, seed=1)
     assert vectors.shape == (FIRST_ITEM + len(items), 8)
     assert np.isfinite(vectors).all()

@@ -11,7 +11,8 @@ from trainer.errors import NotEnoughData, UnreadableData
 from trainer.progress import Silent
 from trainer.purchases import Purchases
 from trainer.settings import TrainerSettings
-from trainer.tuning.search import best, search
+from trainer.tuning import search as searching
+from trainer.tuning.search import Loss, Trials, best, search
 from trainer.tuning.tuned import Found, tuned, write
 
 FOUND = Found(0.004, 32, 96, 64, 0.1, 0.5)
@@ -40,6 +41,23 @@ class Valley:
             raise KeyboardInterrupt
         self.tried.append((tried, epochs))
         return abs(math.log(tried.learning_rate / 0.002)) + tried.item_dropout / epochs
+
+
+def test_item_vectors_start_from_all_orders_but_those_that_settings_are_judged_on(
+    shop: Purchases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[Trials] = []
+
+    def noted(loss: Loss, *_: object, **__: object) -> Found:
+        judged.append(loss.__self__)  # type: ignore[attr-defined] # a method of the trials
+        return FOUND
+
+    monkeypatch.setattr(searching, "best", noted)
+    search(shop, SETTINGS, tmp_path / "trials", 1, Silent(), anew=False)
+    (trials,) = judged
+    hidden = set(shop.order[trials.validated.moments.before].tolist())
+    assert hidden
+    assert set(trials.task.known.order.tolist()) == set(shop.order.tolist()) - hidden
 
 
 def test_the_best_of_all_that_was_tried_is_found_and_few_settings_learn_for_long(tmp_path: Path) -> None:
