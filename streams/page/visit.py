@@ -114,11 +114,15 @@ class Visit:
     async def _choose_clicked(self, event: GenericEventArguments) -> None:
         customer = str(event.args)[:LONGEST_ID].strip()
         if customer:
-            ui.navigate.history.replace(f"?customer={quote(customer, safe='')}")
-            await self._choose(customer)
+            await self._go_to(customer)
 
     async def _choose_new(self) -> None:
-        await self._choose(basket.new_customer())
+        await self._go_to(basket.new_customer())
+
+    async def _go_to(self, customer: str) -> None:
+        """From here on the address names the customer, so that the same one is there after a reload."""
+        ui.navigate.history.replace(f"?customer={quote(customer, safe='')}")
+        await self._choose(customer)
 
     async def _buy_clicked(self, event: GenericEventArguments) -> None:
         await self._buy(str(event.args))

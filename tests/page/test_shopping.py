@@ -36,6 +36,7 @@ def test_a_new_customer_has_no_list_until_the_first_purchase(looking: Looking) -
     page = looking.at("customer-1")
     page.get_by_role("button", name="New customer").click()
     expect(page.locator(".customer-name")).to_have_text(re.compile("^guest-"))
+    expect(page).to_have_url(re.compile(r"\?customer=guest-"))
     expect(page.locator(".recommended-card")).to_contain_text("No list yet")
     page.locator(".shelf .buy").first.click()
     expect(page.locator(".places .place")).to_have_count(5)
@@ -57,6 +58,7 @@ def test_a_customer_is_chosen_by_id_or_from_those_who_bought_just_now_and_stays_
     page.get_by_label("Customer id").fill("customer-4")
     page.keyboard.press("Enter")
     expect(page.locator(".customer-name")).to_have_text("customer-4")
+    expect(page).to_have_url(re.compile(r"\?customer=customer-4$"))
     page.reload()
     expect(page.locator(".customer-name")).to_have_text("customer-4")
     chip = page.locator(".chip").first
