@@ -140,7 +140,9 @@ def settings_for(
             keys_file=str(folder / "gateway-keys.json"),
         ),
         # A night has time to find out how often to learn from each order; whoever watches a demo has not.
-        trainer=TrainerSettings(most_epochs=TrainerSettings().epochs, datadir=str(folder / "trainer"), tuned=""),
+        trainer=TrainerSettings(
+            most_epochs=TrainerSettings().epochs, rerank=False, datadir=str(folder / "trainer"), tuned=""
+        ),
     )
 
 
@@ -154,6 +156,6 @@ def _toml(settings: Settings) -> str:
         f'health_address = "{settings.worker.health_address}"\n\n'
         f'[gateway]\naddress = "{settings.gateway.address}"\ndatadir = "{settings.gateway.datadir}"\n'
         f'keys_file = "{settings.gateway.keys_file}"\n\n'
-        f"[trainer]\nmost_epochs = {settings.trainer.most_epochs}\n"
+        f"[trainer]\nmost_epochs = {settings.trainer.most_epochs}\nrerank = {str(settings.trainer.rerank).lower()}\n"
         f'datadir = "{settings.trainer.datadir}"\ntuned = "{settings.trainer.tuned}"\n'
     )

@@ -19,7 +19,7 @@ from tests import small_model
 from trainer.export import Exported, export
 from trainer.next_purchase.architecture import Architecture
 from trainer.next_purchase.facts import N_FACTS
-from trainer.next_purchase.network import NextPurchaseModel, Tables
+from trainer.next_purchase.network import FirstStage, NextPurchaseModel, Tables
 
 ITEMS = [f"item-{number}" for number in range(20)]
 SIZE = Size(len(ITEMS) + FIRST_ITEM, embedding=12, state=24, k=small_model.K)
@@ -30,7 +30,8 @@ def exported() -> Exported:
     """The served model, small and without having learnt anything."""
     keras.utils.set_random_seed(1)
     tables = Tables(np.zeros((SIZE.vocabulary, N_FACTS), np.float32), np.ones(SIZE.vocabulary, np.float32))
-    model = NextPurchaseModel(Architecture(SIZE.vocabulary, embedding=SIZE.embedding, state=SIZE.state), tables)
+    first = FirstStage(Architecture(SIZE.vocabulary, embedding=SIZE.embedding, state=SIZE.state), tables)
+    model = NextPurchaseModel(first)
     return export(model, small_model.random_inputs(rows=5, n_items=len(ITEMS)), SIZE.k)
 
 

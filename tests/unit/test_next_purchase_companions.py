@@ -7,7 +7,7 @@ import pytest
 
 from serving.features import FIRST_ITEM, Float32s
 from tests.unit.test_trainer_history import bought, history_of
-from trainer.next_purchase import companions, line_fit, training
+from trainer.next_purchase import companions, factors, line_fit, training
 from trainer.next_purchase.companions import DRAWN, LONGEST, SPREAD, companionship, starting_vectors
 from trainer.next_purchase.examples import order_examples
 from trainer.next_purchase.line_settings import LineTraining
@@ -95,7 +95,7 @@ def test_large_matrices_are_factored_as_small_ones_are(monkeypatch: pytest.Monke
         )
     ).purchases
     whole = starting_vectors(purchases, purchases.vocabulary_size, 5, seed=1)
-    monkeypatch.setattr(companions, "_DENSE", 0)
+    monkeypatch.setattr(factors, "DENSE", 0)
     iterated = starting_vectors(purchases, purchases.vocabulary_size, 5, seed=1)
     # Which way an axis points is nobody's choice; what vectors say is in their products.
     one, other = (vectors[FIRST_ITEM:] @ vectors[FIRST_ITEM:].T for vectors in (whole, iterated))

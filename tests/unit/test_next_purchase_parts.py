@@ -15,7 +15,7 @@ from trainer.models.model import Grain
 from trainer.models.registry import Effort
 from trainer.next_purchase.architecture import ALL_PARTS, Architecture, Parts
 from trainer.next_purchase.facts import N_FACTS
-from trainer.next_purchase.network import NextPurchaseModel, Tables
+from trainer.next_purchase.network import FirstStage, NextPurchaseModel, Tables
 from trainer.progress import Silent
 
 N_ITEMS, N_BOUGHT = 30, 10
@@ -36,7 +36,7 @@ def told(parts: Parts) -> Told:
     keras.utils.set_random_seed(1)
     calm, busy = np.random.default_rng(1).normal(size=(2, V, N_FACTS)).astype(np.float32)
     busy[:, -2:] = calm[:, -2:]  # the popularity of all time, and how often an item is bought again
-    model = NextPurchaseModel(Architecture(V, parts=parts), Tables(calm, np.ones(V, np.float32)))
+    model = NextPurchaseModel(FirstStage(Architecture(V, parts=parts), Tables(calm, np.ones(V, np.float32))))
     return Told(answer(model), answer(model, busy))
 
 
@@ -44,7 +44,7 @@ def answer(model: NextPurchaseModel, facts: Float32s | None = None) -> Float32s:
     inputs: ModelInputs = small_model.random_inputs(rows=2, n_items=N_BOUGHT)
     known = model.with_facts({name: keras.ops.convert_to_tensor(values) for name, values in inputs.items()})
     if facts is not None:
-        model.facts.assign(facts[None])
+        model.first.facts.assign(facts[None])
         known = model.with_facts(known)
     return np.asarray(model(known))
 

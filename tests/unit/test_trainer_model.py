@@ -68,9 +68,9 @@ def test_it_learns_what_comes_next_and_beats_popularity(learnt: Learnt, split: S
 
 
 def test_what_is_kept_is_not_the_last_step_alone(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    averaged = learn(split.past, SETTINGS, Silent(), epochs=1).model
+    averaged = learn(split.past, SETTINGS, Silent(), epochs=1).model.first
     monkeypatch.setattr(training, "AVERAGED", 0.0)
-    last = learn(split.past, SETTINGS, Silent(), epochs=1).model
+    last = learn(split.past, SETTINGS, Silent(), epochs=1).model.first
     weights = zip(averaged.trainable_variables, last.trainable_variables, strict=True)
     assert max(np.abs(kept - stepped).max() for kept, stepped in weights) > 1e-4
 

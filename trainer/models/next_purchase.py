@@ -22,6 +22,7 @@ class NextPurchase:
         line grain as often as `lines` say
     lines: settings at line grain;  width: of item vectors there where `lines` are not given, half that of the state
     name: as in tables;  in_stream: what the stream teaches it at line grain
+    rerank: whether there is a second stage at order grain, where `settings` are not given
     """
 
     def __init__(
@@ -33,10 +34,11 @@ class NextPurchase:
         width: int = LineTraining().embedding,
         name: str = "next-purchase",
         in_stream: str = InStream.LEARNS,
+        rerank: bool = True,
     ) -> None:
         self.name = name
         self._epochs = epochs
-        self._settings = settings or TrainerSettings(seed=seed)
+        self._settings = settings or TrainerSettings(seed=seed, rerank=rerank)
         usual = LineTraining(embedding=width, state=2 * width, seed=seed, in_stream=InStream(in_stream))
         self._lines = lines or (usual if epochs is None else usual._replace(epochs=epochs, min_steps=1))
 

@@ -118,7 +118,7 @@ ENTRIES: dict[str, Entry] = {
         f"next-purchase-without-{part}": Entry(
             "next_purchase_without:NextPurchaseWithout", {"part": part}, quick=None, is_seeded=True, by_default=False
         )
-        for part in ("lstm", "repeat", "trends")
+        for part in ("lstm", "repeat", "trends", "rerank")
     },
     "next-purchase-counting": Entry(
         "next_purchase:NextPurchase",
@@ -128,7 +128,9 @@ ENTRIES: dict[str, Entry] = {
         by_default=False,
     ),
     "next-purchase": Entry(
-        "next_purchase:NextPurchase", quick={"epochs": 1, "width": 64, "in_stream": "counts"}, is_seeded=True
+        "next_purchase:NextPurchase",
+        quick={"epochs": 1, "width": 64, "in_stream": "counts", "rerank": False},
+        is_seeded=True,
     ),
 }
 """In the order in which tables show them: rules first, the champion last."""

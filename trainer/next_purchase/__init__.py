@@ -6,10 +6,12 @@
     an LSTM reads        orders                  orders, line_reader
     heads                heads, own_items        line_heads, line_list
     put together         network (a sum)         line_network, mixture (one softmax over all sources)
-    taught               training, loss          line_fit, line_learner, line_settings
+    looked at twice      rerank, habits
+    taught               training, rerank_fit,   line_fit, line_learner, line_settings
+                         loss
     asked                order_ranker            line_ranker
 
 `grains` is the way to both.
-What both share is used by both: `architecture`, `companions`, `facts`, `orders`, `reasons`, `runs`, `safe_inputs`,
-`tensors`.
+What both share is used by both: `architecture`, `companions`, `facts`, `factors`, `orders`, `reasons`, `runs`,
+`safe_inputs`, `tensors`.
 """

@@ -21,6 +21,8 @@ class Parts(NamedTuple):
     """Whether the user's own items are scored one by one."""
     trends: bool = True
     """Whether trailing popularity moves all items; the repeat head sees it in any case."""
+    rerank: bool = True
+    """Whether there may be a second stage. It needs the repeat head."""
 
 
 ALL_PARTS = Parts()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import tensorflow
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from serving.features import INPUT_TYPES, PADDING, SEQUENCE_LENGTH, Float32s, Int32s, Int64s, LineColumns, ModelInputs
 from trainer.next_purchase.examples import MAX_TARGETS, Examples, inputs_of, visible_lines
@@ -42,7 +42,7 @@ class Batches:
         """Inputs, targets, and how much each example counts."""
         random = np.random.default_rng([self._seed, self._times])
         self._times += 1
-        away = (random.random(len(self._examples)) < ON_THE_VISIT).astype(np.float64)
+        away = drawn_away(len(self._examples), random)
         for rows in self._rows(random):
             examples = self._examples.rows(rows)
             inputs = training_inputs(self._lines, examples.asked(away[rows]), self._facts)
@@ -65,6 +65,11 @@ class Batches:
         signature = ({**lines, **facts}, _spec(np.int32, MAX_TARGETS), _spec(np.float32))
         dataset = tensorflow.data.Dataset.from_generator(lambda: iter(self), output_signature=signature)
         return dataset.apply(tensorflow.data.experimental.assert_cardinality(len(self))).prefetch(1)
+
+
+def drawn_away(n: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """When each of n examples is asked about: 1 on the visit, 0 right after the order before."""
+    return (random.random(n) < ON_THE_VISIT).astype(np.float64)
 
 
 def _spec(dtype: DTypeLike, *sizes: int | None) -> tensorflow.TensorSpec:

@@ -13,9 +13,10 @@ word embeddings", section 3.2.
 """
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import sparse
 
 from serving.features import Float32s
+from trainer.next_purchase.factors import factored
 from trainer.purchases import Purchases
 
 SPREAD = 0.3
@@ -30,8 +31,6 @@ MOST_PAIRS = 50_000_000
 """Pairs of items that are counted; once a shop has more, the users beyond are left out, in an order drawn by chance."""
 MOST_ITEMS = 4_000
 """Who has bought more different items says little about which belong together, and would have most of the pairs."""
-_DENSE = 512
-"""Of fewer items all singular values are computed: iterating fails on matrices this small."""
 
 
 def starting_vectors(past: Purchases, vocabulary_size: int, width: int, seed: int) -> Float32s:
@@ -42,7 +41,8 @@ def starting_vectors(past: Purchases, vocabulary_size: int, width: int, seed: in
     item = np.flatnonzero(np.diff(association.indptr))
     if not len(item):
         return vectors
-    factors = _factors(association[item], width)
+    left, values = factored(association[item], width)
+    factors = left * np.sqrt(values)
     factors *= SPREAD / np.sqrt(np.mean(factors**2))
     size = np.sqrt(np.mean(factors**2, axis=1))
     known = size > DRAWN
@@ -86,16 +86,3 @@ def _bought(past: Purchases, vocabulary_size: int, random: np.random.Generator) 
     kept = counted[user] & (n_pairs[user] > 0) & (item < vocabulary_size)
     ones = np.ones(np.count_nonzero(kept), np.float32)
     return sparse.csr_matrix((ones, (user[kept], item[kept])), (past.n_users, vocabulary_size))
-
-
-def _factors(matrix: sparse.csr_matrix, width: int) -> Float32s:
-    """A row for each of a matrix [n, V], whose products with others come closest to it: [n, at most E]."""
-    k = min(width, *matrix.shape)
-    if min(matrix.shape) <= max(_DENSE, width):
-        left, values, _ = linalg.svd(matrix.toarray(), full_matrices=False)
-    else:
-        start = np.ones(min(matrix.shape), matrix.dtype)
-        left, values, _ = sparse.linalg.svds(matrix, k, v0=start, return_singular_vectors="u")
-    best = np.argsort(-values)[:k]
-    factors: Float32s = (left[:, best] * np.sqrt(values[best])).astype(np.float32)
-    return factors

@@ -6,8 +6,8 @@ from keras import layers, ops
 
 from serving.features import Float32s
 from trainer.next_purchase.architecture import Architecture
-from trainer.next_purchase.facts import LINE_FACTS, N_FACTS
-from trainer.next_purchase.own_items import OwnItemFeatures
+from trainer.next_purchase.facts import N_FACTS
+from trainer.next_purchase.own_items import OwnItemFeatures, OwnItems
 from trainer.next_purchase.tensors import Tensor, starting_at
 
 _NARROW = 16
@@ -45,15 +45,13 @@ class Repeat(layers.Layer):  # type: ignore[misc] # Keras has no types
             [layers.Dense(64, activation="silu"), layers.Dense(32, activation="silu"), layers.Dense(1)]
         )
 
-    def call(
-        self, inputs: dict[str, Tensor], state: Tensor, vectors: Tensor, price: Tensor, training: bool = False
-    ) -> Tensor:
-        """What each line adds to its item's logit: [B, L]; `vectors` and `price` are those of the lines' items."""
-        own = self.own_items(inputs, price)
+    def call(self, own: OwnItems, line_facts: Tensor, state: Tensor, vectors: Tensor, training: bool = False) -> Tensor:
+        """What each line adds to its item's logit: [B, L]; `own` is what `own_items` says, `line_facts` and `vectors`
+        are those of the lines' items."""
         match = ops.sum(vectors * self.match(state)[:, None], axis=-1, keepdims=True)
         item = self.item_dropout(self.item(vectors), training=training)
         user = ops.broadcast_to(self.user(state)[:, None], ops.shape(item))
-        known = ops.concatenate([own.features, inputs[LINE_FACTS], match, item, user], axis=-1)
+        known = ops.concatenate([own.features, line_facts, match, item, user], axis=-1)
         return self.score(known)[..., 0] * own.is_newest
 
 

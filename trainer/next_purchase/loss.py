@@ -6,6 +6,9 @@ from keras import ops
 from serving.features import PADDING
 from trainer.next_purchase.tensors import FAR, Tensor
 
+EACH = 0.3
+"""How much the second part counts."""
+
 
 class OrderLoss(keras.losses.Loss):  # type: ignore[misc] # Keras has no types
     """How surprising an order was: `targets` [B, T] are its items, padded; `logits` [B, V].
@@ -14,14 +17,29 @@ class OrderLoss(keras.losses.Loss):  # type: ignore[misc] # Keras has no types
     of their summed probability. The second, smaller one asks for each of them. Padding counts nowhere.
     """
 
-    def __init__(self, each: float = 0.3) -> None:
+    def __init__(self, each: float = EACH) -> None:
         super().__init__(name="order")
         self.each = each
 
     def call(self, targets: Tensor, logits: Tensor) -> Tensor:
         targets = ops.cast(targets, "int32")
-        real = ops.cast(targets != PADDING, "float32")
         picked = ops.take_along_axis(logits, targets, axis=-1) - ops.logsumexp(logits, axis=-1, keepdims=True)
-        any_of_them = -ops.logsumexp(picked - FAR * (1.0 - real), axis=-1)
-        each_of_them = -ops.sum(picked * real, axis=-1) / ops.maximum(ops.sum(real, axis=-1), 1.0)
-        return any_of_them + self.each * each_of_them
+        return _surprise(picked, ops.cast(targets != PADDING, "float32"), self.each)
+
+
+class ShortlistLoss(keras.losses.Loss):  # type: ignore[misc] # Keras has no types
+    """The same where K items are asked about: `bought` [B, K] is 1 for those of the order, at least one."""
+
+    def __init__(self, each: float = EACH) -> None:
+        super().__init__(name="shortlist")
+        self.each = each
+
+    def call(self, bought: Tensor, logits: Tensor) -> Tensor:
+        return _surprise(ops.log_softmax(logits, axis=-1), bought, self.each)
+
+
+def _surprise(log_p: Tensor, real: Tensor, each: float) -> Tensor:
+    """Of the items whose probabilities' logarithms are given; `real` is 0 for those that do not count."""
+    any_of_them = -ops.logsumexp(log_p - FAR * (1.0 - real), axis=-1)
+    each_of_them = -ops.sum(log_p * real, axis=-1) / ops.maximum(ops.sum(real, axis=-1), 1.0)
+    return any_of_them + each * each_of_them

@@ -28,7 +28,7 @@ class NextPurchaseRanker:
         self.loss_curve = learnt.loss_curve
         self._facts = learnt.facts
         self._ledger: Ledger | None = None
-        self._logits: Callable[..., Any] = tensorflow.function(learnt.model, reduce_retracing=True)
+        self._logits: Callable[..., Any] = tensorflow.function(learnt.model.__call__, reduce_retracing=True)
 
     def scores(self, moments: Moments) -> Float32s:
         lines = visible_lines(moments.purchases)

@@ -19,6 +19,8 @@ DECAYS_BY_DAY = (1 / 10, 1 / 30, 1 / 90)
 """... and with each day."""
 _N_COUNTS = 1 + len(DECAYS_BY_ORDER) + len(DECAYS_BY_DAY)
 _MAX_DUE = 4.0
+N_ABOUT_USER = 4
+"""Of the features of an item the last ones, which are the same for all items of a user."""
 
 
 class OwnItems(NamedTuple):
@@ -26,8 +28,14 @@ class OwnItems(NamedTuple):
 
     is_newest: Tensor
     """1 for the line that speaks for its item, 0 for all others and padding: [B, L]"""
+    is_known: Tensor
+    """1 for items, 0 for padding and unknown ones: [B, L]"""
+    count: Tensor
+    """In how many lines the line's item lies: [B, L]"""
+    about_user: Tensor
+    """[B, N_ABOUT_USER]"""
     features: Tensor
-    """[B, L, N]; they mean something where `is_newest` is 1."""
+    """[B, L, N], those about the user last; they mean something where `is_newest` is 1."""
 
 
 class _Lines(NamedTuple):
@@ -57,13 +65,15 @@ class OwnItemFeatures(layers.Layer):  # type: ignore[misc] # Keras has no types
         """`price` is what a line's item costs, 0 where nobody knows: [B, L]."""
         lines = _lines(inputs, price)
         counts, quantity, spend = self._summed_by_item(lines)
+        about_user = _about_user(lines)
         columns = [
             *_rhythm(lines, counts[..., 0]),
             *(counts[..., number] for number in range(1, _N_COUNTS)),
             *_amounts(lines, quantity, spend),
-            *(ops.broadcast_to(value, ops.shape(lines.days)) for value in _about_user(lines)),
+            *(ops.broadcast_to(value, ops.shape(lines.days)) for value in about_user),
         ]
-        return OwnItems(lines.is_newest, ops.stack(columns, axis=-1))
+        features, user = ops.stack(columns, axis=-1), ops.concatenate(about_user, axis=-1)
+        return OwnItems(lines.is_newest, lines.known, counts[..., 0], user, features)
 
     def _summed_by_item(self, lines: _Lines) -> tuple[Tensor, Tensor, Tensor]:
         """For each line's item: how often, plainly and decayed [B, L, _N_COUNTS], how many and for how much."""

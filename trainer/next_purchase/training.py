@@ -15,7 +15,8 @@ from trainer.next_purchase.companions import starting_vectors
 from trainer.next_purchase.examples import Examples, order_examples
 from trainer.next_purchase.facts import ItemFacts, Ledger
 from trainer.next_purchase.loss import OrderLoss
-from trainer.next_purchase.network import NextPurchaseModel, Tables
+from trainer.next_purchase.network import FirstStage, NextPurchaseModel, Tables
+from trainer.next_purchase.rerank_fit import second_stage
 from trainer.progress import Progress
 from trainer.purchases import Purchases
 from trainer.settings import TrainerSettings
@@ -54,8 +55,16 @@ def learn(
     task = Task.of(past, examples, settings, parts)
     if epochs is None:
         epochs = best_epochs(task, examples, progress)
-    model, losses = task.fit(examples, epochs, progress)
-    return Learnt(model, task.facts, epochs, losses)
+    first, losses = task.fit(examples, epochs, progress)
+
+    def first_stage(known: Purchases) -> FirstStage:
+        """In the same way, from a part of the past."""
+        older = order_examples(known)
+        return Task.of(known, older, settings, parts).fit(older, epochs, progress)[0]
+
+    looks_twice = settings.rerank and parts.rerank and parts.repeat
+    second = second_stage(past, examples, first_stage, settings.embedding, settings.seed) if looks_twice else None
+    return Learnt(NextPurchaseModel(first, second), task.facts, epochs, losses)
 
 
 @dataclass(frozen=True)
@@ -82,10 +91,10 @@ class Task:
         size, width = self.architecture.vocabulary_size, self.architecture.embedding
         return starting_vectors(self.known, size, width, self.settings.seed)
 
-    def fit(self, examples: Examples, epochs: int, progress: Progress) -> tuple[NextPurchaseModel, LossCurve]:
-        """A new model that learns so many times from the examples."""
+    def fit(self, examples: Examples, epochs: int, progress: Progress) -> tuple[FirstStage, LossCurve]:
+        """A new first stage that learns so many times from the examples."""
         keras.utils.set_random_seed(self.settings.seed)
-        model = NextPurchaseModel(self.architecture, self.tables, self.start)
+        model = FirstStage(self.architecture, self.tables, self.start)
         batches = self._batches(examples)
         optimizer = _optimizer(len(batches) * epochs, self.settings.learning_rate)
         # XLA would compile for longer than it saves.
@@ -93,7 +102,7 @@ class Task:
         told = model.fit(batches.dataset(), epochs=epochs, shuffle=False, verbose=0, callbacks=[Told(progress)])
         return model, LossCurve(tuple(told.history["loss"]))
 
-    def loss(self, model: NextPurchaseModel, examples: Examples) -> float:
+    def loss(self, model: FirstStage, examples: Examples) -> float:
         """How much the examples surprise a model."""
         return float(model.evaluate(self._batches(examples).dataset(), verbose=0))
 

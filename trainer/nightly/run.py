@@ -194,7 +194,11 @@ class _Run:
     ) -> Release:
         """A model that has learnt from all days, as often as the judged one did from its own."""
         n_examples = len(order_examples(history.purchases))
-        n_steps = epochs * n_batches(n_examples, self.learning.batch_size) if grain is Grain.ORDER else None
+        n_steps = (
+            epochs * n_batches(n_examples, self.learning.batch_size)
+            if grain is Grain.ORDER and not self.learning.rerank
+            else None
+        )
         with timed_step(self.progress, LEARNING_ALL, n_steps):
             model = grains.fit(history.purchases, grain, self.learning, self.progress, epochs).model
         with timed_step(self.progress, "exporting"):

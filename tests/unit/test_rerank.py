@@ -1,0 +1,182 @@
+"""The second stage sees the best items beside each other, and learns from orders that were new to the first one."""
+
+import keras
+import numpy as np
+import pytest
+from msgspec import structs
+
+from serving.features import FIRST_ITEM, Float32s, ModelInputs
+from tests import small_model
+from tests.eagerly import without_graphs
+from tests.shops import favourites
+from trainer.export import Graph, export
+from trainer.holdout import hit_rate
+from trainer.models.model import LossCurve
+from trainer.next_purchase import rerank_fit, training
+from trainer.next_purchase.architecture import Architecture
+from trainer.next_purchase.examples import Examples, order_examples
+from trainer.next_purchase.facts import FACTS, N_FACTS, Ledger
+from trainer.next_purchase.habits import habits
+from trainer.next_purchase.network import FirstStage, NextPurchaseModel, Tables
+from trainer.next_purchase.order_ranker import NextPurchaseRanker
+from trainer.next_purchase.rerank import Evidence, Rerank, SecondStage, Shortlist
+from trainer.next_purchase.rerank_fit import FEWEST_LISTS, LEARNT_FROM, second_stage
+from trainer.next_purchase.training import Learnt, learn
+from trainer.progress import Silent
+from trainer.purchases import Purchases
+from trainer.settings import TrainerSettings
+
+WIDTH = 8
+SHOP = favourites(n_users=60, n_items=90, days=120).purchases
+V = SHOP.vocabulary_size
+
+
+def untaught(past: Purchases) -> FirstStage:
+    """Ranks by popularity, and knows nothing of users."""
+    keras.utils.set_random_seed(1)
+    facts = Ledger(past, past.vocabulary_size).facts().tables[-1]
+    tables = Tables(facts, np.ones(past.vocabulary_size, np.float32))
+    return FirstStage(Architecture(past.vocabulary_size, embedding=WIDTH, state=WIDTH), tables)
+
+
+def questions(rows: int = 6) -> ModelInputs:
+    return {name: values[:rows] for name, values in small_model.random_inputs(rows=6, n_items=10).items()}
+
+
+def shortlist(
+    model: NextPurchaseModel, evidence: Evidence, inputs: ModelInputs, facts: Float32s | None = None
+) -> Shortlist:
+    known = model.with_facts({name: keras.ops.convert_to_tensor(values) for name, values in inputs.items()})
+    if facts is not None:
+        known[FACTS] = keras.ops.convert_to_tensor(facts)
+    logits, own = model.first.looked(known)
+    return Shortlist(*map(np.asarray, evidence(logits, own, known, model.first.items.embeddings)))
+
+
+def with_second_stage(past: Purchases, *, taught: bool) -> NextPurchaseModel:
+    """One that has been taught changes logits by what comes to its mind."""
+    first, evidence = untaught(past), Evidence(habits(past, WIDTH))
+    n = shortlist(NextPurchaseModel(first), evidence, questions()).evidence.shape[-1]
+    rerank = Rerank(np.zeros(n, np.float32), np.ones(n, np.float32))
+    rerank({"logit": np.zeros((1, 1), np.float32), "evidence": np.zeros((1, 1, n), np.float32)})
+    if taught:
+        last = rerank.change.layers[-1]
+        last.set_weights([np.random.default_rng(1).normal(size=weight.shape) for weight in last.get_weights()])
+    return NextPurchaseModel(first, SecondStage(evidence, rerank))
+
+
+def listed(model: NextPurchaseModel, rows: int = 6, facts: Float32s | None = None) -> Shortlist:
+    assert model.second is not None
+    return shortlist(model, model.second.evidence, questions(rows), facts)
+
+
+def answer(model: NextPurchaseModel) -> Float32s:
+    return np.asarray(model.logits({name: keras.ops.convert_to_tensor(values) for name, values in questions().items()}))
+
+
+def test_before_it_has_learnt_anything_it_changes_nothing() -> None:
+    model = with_second_stage(SHOP, taught=False)
+    np.testing.assert_array_equal(answer(model), answer(NextPurchaseModel(model.first)))
+
+
+def test_it_changes_the_candidates_alone() -> None:
+    model = with_second_stage(SHOP, taught=True)
+    before, after = answer(NextPurchaseModel(model.first)), answer(model)
+    candidates = listed(model).item
+    is_candidate = np.zeros(before.shape, np.bool_)
+    np.put_along_axis(is_candidate, candidates, True, axis=1)
+    assert is_candidate.sum() < is_candidate.size
+    np.testing.assert_array_equal(after[~is_candidate], before[~is_candidate])
+    assert (after != before)[is_candidate].mean() > 0.9
+
+
+def test_candidates_stand_in_the_order_of_the_first_stage_and_those_that_were_bought_are_told_apart() -> None:
+    found, bought = listed(with_second_stage(SHOP, taught=False)), questions()["item_index"]
+    assert (np.diff(found.logit, axis=1) <= 0).all()
+    is_own = (found.item[:, :, None] == bought[:, None, :]).any(axis=2)
+    assert is_own.any()
+    assert not is_own.all()
+    columns = [n for n in range(found.evidence.shape[-1]) if np.array_equal(found.evidence[..., n], is_own)]
+    assert columns
+
+
+def test_a_user_s_evidence_does_not_depend_on_whose_else_is_asked_for() -> None:
+    model = with_second_stage(SHOP, taught=False)
+    together, alone = listed(model), listed(model, rows=1)
+    np.testing.assert_array_equal(together.item[:1], alone.item)
+    np.testing.assert_allclose(together.evidence[:1], alone.evidence, rtol=1e-4, atol=1e-5)
+
+
+def test_facts_of_each_user_s_day_are_taken_from_that_day() -> None:
+    model = with_second_stage(SHOP, taught=False)
+    days = np.random.default_rng(1).normal(size=(2, V, N_FACTS)).astype(np.float32)
+    found = listed(model, rows=2, facts=days)
+    np.testing.assert_array_equal(found.evidence[..., -N_FACTS:], days[np.arange(2)[:, None], found.item])
+
+
+def test_the_graph_answers_as_both_stages_do_where_there_are_fewer_items_than_candidates() -> None:
+    few = favourites(n_users=20, n_items=20, days=60).purchases
+    model = with_second_stage(few, taught=True)
+    golden = small_model.random_inputs(rows=5, n_items=20)
+    made = export(model, golden, small_model.K)  # raises where they differ
+    alone = export(NextPurchaseModel(model.first), golden, small_model.K)
+    ranked, unranked = (Graph(graph.onnx).answers(golden).item_index for graph in (made, alone))
+    assert not np.array_equal(ranked, unranked)
+    assert (ranked >= FIRST_ITEM).all()
+
+
+@pytest.fixture
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rerank_fit, "FEWEST_LISTS", 100)
+
+
+def parted(purchases: Purchases) -> tuple[Purchases, Examples]:
+    """Four fifths to learn from, and the orders after it."""
+    position = int(purchases.order_starts[len(purchases.order_starts) * 4 // 5])
+    examples = order_examples(purchases)
+    return purchases.before(position), examples.rows(examples.moments.before >= position)
+
+
+@pytest.mark.usefixtures("few_are_enough")
+def test_each_block_is_listed_by_a_first_stage_that_has_seen_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = order_examples(SHOP)
+    pasts: list[Purchases] = []
+
+    def first_stage(past: Purchases) -> FirstStage:
+        pasts.append(past)
+        return untaught(past)
+
+    monkeypatch.setattr(rerank_fit, "EPOCHS", 1)
+    second_stage(SHOP, examples, first_stage, WIDTH, seed=1)
+    begins = [int(examples.moments.before[int(share * len(examples))]) for share in LEARNT_FROM]
+    assert [len(past) for past in pasts] == begins
+
+
+@pytest.mark.usefixtures("few_are_enough")
+def test_it_learns_what_the_first_stage_does_not_know() -> None:
+    past, later = parted(SHOP)
+    first = untaught(past)
+    second = second_stage(past, order_examples(past), untaught, WIDTH, seed=1)
+    assert second is not None
+
+    def hits(model: NextPurchaseModel) -> float:
+        ranker = NextPurchaseRanker(Learnt(model, Ledger(past, past.vocabulary_size).facts(), 1, LossCurve(())))
+        scores = ranker.scores(later.moments)[:, FIRST_ITEM:]
+        return hit_rate(np.argsort(-scores, axis=1)[:, :5].astype(np.int32) + FIRST_ITEM, later.targets)
+
+    assert hits(NextPurchaseModel(first, second)) > hits(NextPurchaseModel(first)) + 0.2
+
+
+def test_of_few_orders_nothing_is_learnt() -> None:
+    few = order_examples(SHOP).rows(slice(0, FEWEST_LISTS))
+    assert second_stage(SHOP, few, untaught, WIDTH, seed=1) is None
+
+
+def test_a_training_has_both_stages_unless_it_is_told_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    second = with_second_stage(SHOP, taught=False).second
+    monkeypatch.setattr(training, "second_stage", lambda *_: second)
+    settings = TrainerSettings(epochs=1, most_epochs=1, batch_size=512, embedding=WIDTH, state=WIDTH)
+    with without_graphs():
+        both, one = (learn(SHOP, each, Silent()) for each in (settings, structs.replace(settings, rerank=False)))
+    assert both.model.second is second
+    assert one.model.second is None

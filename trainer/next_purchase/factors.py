@@ -1,0 +1,32 @@
+"""Matrices in few columns."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import linalg, sparse
+
+from serving.features import Float32s
+
+DENSE = 512
+"""Where there are fewer rows or columns all singular values are computed: iterating fails on matrices this small."""
+
+
+class Factors(NamedTuple):
+    """The largest singular values of a matrix [n, m], the largest first, and their left vectors."""
+
+    left: Float32s
+    """[n, k]"""
+    values: Float32s
+    """[k]"""
+
+
+def factored(matrix: sparse.csr_matrix, width: int) -> Factors:
+    """So many of its singular values, or as many as it has."""
+    k = min(width, *matrix.shape)
+    if min(matrix.shape) <= max(DENSE, width):
+        left, values, _ = linalg.svd(matrix.toarray(), full_matrices=False)
+    else:
+        start = np.ones(min(matrix.shape), matrix.dtype)
+        left, values, _ = sparse.linalg.svds(matrix, k, v0=start, return_singular_vectors="u")
+    largest = np.argsort(-values)[:k]
+    return Factors(left[:, largest].astype(np.float32), values[largest].astype(np.float32))
