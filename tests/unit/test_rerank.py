@@ -8,11 +8,11 @@ from msgspec import structs
 from serving.features import FIRST_ITEM, Float32s, ModelInputs
 from tests import small_model
 from tests.eagerly import without_graphs
-from tests.shops import favourites
+from tests.shops import favourites, markov
 from trainer.export import Graph, export
 from trainer.holdout import hit_rate
 from trainer.models.model import LossCurve
-from trainer.next_purchase import rerank_fit, training
+from trainer.next_purchase import rerank, rerank_fit, training
 from trainer.next_purchase.architecture import Architecture
 from trainer.next_purchase.examples import Examples, order_examples
 from trainer.next_purchase.facts import FACTS, N_FACTS, Ledger
@@ -165,6 +165,13 @@ def test_it_learns_what_the_first_stage_does_not_know() -> None:
         return hit_rate(np.argsort(-scores, axis=1)[:, :5].astype(np.int32) + FIRST_ITEM, later.targets)
 
     assert hits(NextPurchaseModel(first, second)) > hits(NextPurchaseModel(first)) + 0.2
+
+
+@pytest.mark.usefixtures("few_are_enough")
+def test_where_no_list_holds_what_was_bought_nothing_is_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rerank, "MOST_CANDIDATES", 1)
+    never_again = markov(n_users=100, n_items=3_000, n_lines=9).purchases
+    assert second_stage(never_again, order_examples(never_again), untaught, WIDTH, seed=1) is None
 
 
 def test_of_few_orders_nothing_is_learnt() -> None:

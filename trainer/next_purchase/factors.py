@@ -22,8 +22,13 @@ class Factors(NamedTuple):
 
 def factored(matrix: sparse.csr_matrix, width: int) -> Factors:
     """So many of its singular values, or as many as it has."""
-    k = min(width, *matrix.shape)
-    if min(matrix.shape) <= max(DENSE, width):
+    k, (n_rows, n_columns) = min(width, *matrix.shape), matrix.shape
+    if n_rows <= min(n_columns, max(DENSE, width)):
+        # However many columns there are: those of a shop may be all of its customers.
+        exact = matrix.astype(np.float64)
+        squares, left = linalg.eigh((exact @ exact.T).toarray())
+        values = np.sqrt(np.maximum(squares, 0))
+    elif n_columns <= max(DENSE, width):
         left, values, _ = linalg.svd(matrix.toarray(), full_matrices=False)
     else:
         start = np.ones(min(matrix.shape), matrix.dtype)

@@ -32,7 +32,7 @@ from trainer.purchases import Purchases
 LEARNT_FROM = (0.4, 0.55, 0.7, 0.85)
 """The older share of the examples that each first stage learns from; it makes lists for those up to the next share."""
 FEWEST_LISTS = 1_000
-"""Fewer in all teach nothing."""
+"""Fewer in all, with something in them that was bought, teach nothing."""
 MOST_LISTS = 5_000
 """Of one block; of more, so many are drawn by chance."""
 EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 10, 64, 2e-3, 1e-3
@@ -76,6 +76,8 @@ def second_stage(
         for rows in _blocks(len(examples), random)
     ]
     older, newest = Lists.joined(blocks[:-1]), blocks[-1]
+    if len(older.logit) + len(newest.logit) < FEWEST_LISTS or not len(newest.logit):
+        return None
     if not _helps(_learnt(older, seed), newest):
         return None
     return SecondStage(Evidence(habits(past, width)), _learnt(Lists.joined(blocks), seed))
