@@ -158,9 +158,8 @@ def _beside_own_items(alike: Tensor, same: Tensor, own: OwnItems, orders_ago: Te
     """
     orders = ops.cast(orders_ago, "float32")
     faded = ops.exp(-_FADING * orders) * own.is_newest
-    is_known = ops.cast(own.is_known, "float32")
-    newest = ops.min(ops.where(is_known > 0, orders, FAR), axis=-1, keepdims=True)
-    of_newest = (is_known * ops.cast(orders == newest, "float32"))[:, None, :] * (1.0 - same)
+    newest = ops.min(ops.where(own.is_known > 0, orders, FAR), axis=-1, keepdims=True)
+    of_newest = (own.is_known * ops.cast(orders == newest, "float32"))[:, None, :] * (1.0 - same)
     other = own.is_newest[:, None, :] * (1.0 - same)
     close = ops.relu(alike) ** 3
     return [
