@@ -24,8 +24,8 @@ from streams.gateway.access import not_too_often
 from streams.gateway.metrics import Metrics
 from streams.gateway.services import GatewayOf
 
-lost = logging.getLogger(__name__)
-"""Hears of each event that no broker took."""
+lost = {link: logging.getLogger(f"{__name__}.{link}") for link in ("clicked", "unsubscribed")}
+"""Each hears of the events of its kind that no broker took, so that neither kind can be left out for the other."""
 
 CLICK = "/v1/emails/click"
 UNSUBSCRIBE = "/v1/emails/unsubscribe"
@@ -138,7 +138,7 @@ async def _publish_click(metrics: Metrics, feedback: Feedback, token: str, at: d
 def _note_lost(metrics: Metrics, link: str, consequence: str) -> None:
     """Without the error's words: they name the event, and so a customer."""
     metrics.email_link(link, "lost")
-    lost.warning("no broker took that a link of an email was %s; %s", link, consequence)
+    lost[link].warning("no broker took that a link of an email was %s; %s", link, consequence)
 
 
 def _not_ours(metrics: Metrics, link: str, error: InvalidToken) -> Response:

@@ -41,7 +41,7 @@ LOG_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
 GRACE_S = 5
 """How long requests may take to end when the process is told to stop."""
 QUIET_S = 10.0
-"""While the broker is away, every click on a link of an email fails; that is told so often."""
+"""While the broker is away, every link of an email fails that is clicked on; that is told so often of each kind."""
 QUEUE_TIMEOUT_S = 2.0
 """How long a request waits for room among the events that are on their way to the broker."""
 
@@ -61,7 +61,8 @@ def run(
     before anything is answered. `links` are those of emails; without them none are served. `with_more` may add
     to the application what stands above it (streams.page)."""
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
-    email_links.lost.addFilter(Seldom(QUIET_S))
+    for lost in email_links.lost.values():
+        lost.addFilter(Seldom(QUIET_S))
     # When it has ended, uvicorn sends itself the signal once more: what was opened must be closed then, too.
     signal.signal(signal.SIGTERM, _leave)
     keys = KeyRing(Path(settings.keys_file))
