@@ -18,6 +18,7 @@ from trainer.tuning.tuned import tuned
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with native_stderr_off():
+    from trainer.next_purchase.training import FIRST_STAGE
     from trainer.nightly.run import LEARNING_ALL, Outcome, Systems, run
     from trainer.training import use_threads
 
@@ -73,6 +74,8 @@ def _line(outcome: Outcome) -> str:
 
 
 def _seconds_per_epoch(outcome: Outcome) -> float | None:
-    """Of the training whose model was released."""
-    last = [step.seconds for step in outcome.timings if step.step == LEARNING_ALL]
-    return last[0] / outcome.epochs if last and outcome.epochs else None
+    """Of the training whose model was released; of its first stage alone, where there may be two."""
+    last = {step.step: step.seconds for step in outcome.timings}
+    if not outcome.epochs or LEARNING_ALL not in last:
+        return None
+    return last.get(FIRST_STAGE, last[LEARNING_ALL]) / outcome.epochs

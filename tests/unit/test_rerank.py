@@ -21,7 +21,8 @@ from trainer.next_purchase.network import FirstStage, NextPurchaseModel, Tables
 from trainer.next_purchase.order_ranker import NextPurchaseRanker
 from trainer.next_purchase.rerank import Evidence, Rerank, SecondStage, Shortlist
 from trainer.next_purchase.rerank_fit import FEWEST_LISTS, LEARNT_FROM, second_stage
-from trainer.next_purchase.training import Learnt, learn
+from trainer.next_purchase.training import FIRST_STAGE, HOW_OFTEN, SECOND_STAGE, Learnt, learn
+from trainer.nightly.timings import Timings
 from trainer.progress import Silent
 from trainer.purchases import Purchases
 from trainer.settings import TrainerSettings
@@ -179,11 +180,13 @@ def test_of_few_orders_nothing_is_learnt() -> None:
     assert second_stage(SHOP, few, untaught, WIDTH, seed=1) is None
 
 
-def test_a_training_has_both_stages_unless_it_is_told_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_has_both_stages_unless_it_is_told_not_to_and_tells_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
     second = with_second_stage(SHOP, taught=False).second
     monkeypatch.setattr(training, "second_stage", lambda *_: second)
     settings = TrainerSettings(epochs=1, most_epochs=1, batch_size=512, embedding=WIDTH, state=WIDTH)
+    steps = Timings(Silent(), {})
     with without_graphs():
-        both, one = (learn(SHOP, each, Silent()) for each in (settings, structs.replace(settings, rerank=False)))
+        both, one = (learn(SHOP, each, steps) for each in (settings, structs.replace(settings, rerank=False)))
     assert both.model.second is second
     assert one.model.second is None
+    assert [step.step for step in steps.done] == [HOW_OFTEN, FIRST_STAGE, SECOND_STAGE, HOW_OFTEN, FIRST_STAGE]

@@ -16,12 +16,15 @@ from trainer.next_purchase.examples import Examples, order_examples
 from trainer.next_purchase.facts import ItemFacts, Ledger
 from trainer.next_purchase.loss import OrderLoss
 from trainer.next_purchase.network import FirstStage, NextPurchaseModel, Tables
+from trainer.next_purchase.rerank import SecondStage
 from trainer.next_purchase.rerank_fit import second_stage
-from trainer.progress import Progress
+from trainer.progress import Progress, timed_step
 from trainer.purchases import Purchases
 from trainer.settings import TrainerSettings
-from trainer.training import Told
+from trainer.training import Told, n_batches
 
+HOW_OFTEN, FIRST_STAGE, SECOND_STAGE = "how often to learn", "first stage", "second stage"
+"""Steps of a training."""
 WARM_UP_STEPS = 100
 AVERAGED = 0.15
 """What is kept is a running mean of the weights, as if over the last steps, so large a share of all: what chance did in
@@ -54,17 +57,27 @@ def learn(
     examples = order_examples(past)
     task = Task.of(past, examples, settings, parts)
     if epochs is None:
-        epochs = best_epochs(task, examples, progress)
-    first, losses = task.fit(examples, epochs, progress)
+        with timed_step(progress, HOW_OFTEN):
+            epochs = best_epochs(task, examples, progress)
+    with timed_step(progress, FIRST_STAGE, epochs * n_batches(len(examples), settings.batch_size)):
+        first, losses = task.fit(examples, epochs, progress)
+    second = None
+    if settings.rerank and parts.rerank and parts.repeat:
+        with timed_step(progress, SECOND_STAGE):
+            second = _second_stage(past, examples, settings, parts, epochs, progress)
+    return Learnt(NextPurchaseModel(first, second), task.facts, epochs, losses)
+
+
+def _second_stage(
+    past: Purchases, examples: Examples, settings: TrainerSettings, parts: Parts, epochs: int, progress: Progress
+) -> SecondStage | None:
 
     def first_stage(known: Purchases) -> FirstStage:
         """In the same way, from a part of the past."""
         older = order_examples(known)
         return Task.of(known, older, settings, parts).fit(older, epochs, progress)[0]
 
-    looks_twice = settings.rerank and parts.rerank and parts.repeat
-    second = second_stage(past, examples, first_stage, settings.embedding, settings.seed) if looks_twice else None
-    return Learnt(NextPurchaseModel(first, second), task.facts, epochs, losses)
+    return second_stage(past, examples, first_stage, settings.embedding, settings.seed)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from trainer.models.model import Grain
 from trainer.next_purchase import grains
 from trainer.next_purchase.examples import order_examples
 from trainer.next_purchase.grains import Fitted
+from trainer.next_purchase.training import FIRST_STAGE, HOW_OFTEN, SECOND_STAGE
 from trainer.nightly.comparison import compare
 from trainer.nightly.decision import decide, unsure, without_asking
 from trainer.nightly.opponent import Opponent, opponent_of
@@ -44,7 +45,6 @@ from trainer.purchases import Purchases
 from trainer.release import Release, release
 from trainer.settings import TrainerSettings
 from trainer.swaps.settings import SwapSettings
-from trainer.training import n_batches
 
 READING, SORTING = "reading the purchase log", "putting it into columns"
 LEARNING, LEARNING_ALL = "learning without the newest days", "learning from all days"
@@ -54,6 +54,7 @@ UNITS = {
     SORTING: "records",
     LEARNING: "batches",
     LEARNING_ALL: "batches",
+    **dict.fromkeys((HOW_OFTEN, FIRST_STAGE, SECOND_STAGE), "batches"),
     BUILDING: "sequences",
     ASKING: "lists",
 }
@@ -193,13 +194,7 @@ class _Run:
         self, history: PurchaseHistory, split: Split, epochs: int, grain: Grain, metrics: Metrics
     ) -> Release:
         """A model that has learnt from all days, as often as the judged one did from its own."""
-        n_examples = len(order_examples(history.purchases))
-        n_steps = (
-            epochs * n_batches(n_examples, self.learning.batch_size)
-            if grain is Grain.ORDER and not self.learning.rerank
-            else None
-        )
-        with timed_step(self.progress, LEARNING_ALL, n_steps):
+        with timed_step(self.progress, LEARNING_ALL):
             model = grains.fit(history.purchases, grain, self.learning, self.progress, epochs).model
         with timed_step(self.progress, "exporting"):
             made = exported(model, golden_inputs(split.held_out, grain))
