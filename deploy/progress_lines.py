@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
 from trainer import progress
@@ -32,6 +32,26 @@ class Bars:
         self._bars.update(task, total=done, completed=done, seconds=f"{seconds:.1f} s")
 
 
+class OneBar:
+    """The step that runs, and how it goes; gone in the end."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._task = bars.add_task("", note="")
+
+    def started(self, step: str, total: int | None) -> None:
+        self._bars.reset(self._task, description=step, total=total, note="")
+
+    def advanced(self, parts: int) -> None:
+        self._bars.advance(self._task, parts)
+
+    def noted(self, text: str) -> None:
+        self._bars.update(self._task, note=text)
+
+    def finished(self, seconds: float) -> None:
+        """The next step, or the end, comes at once."""
+
+
 class Lines:
     """A line when a step begins and one when it has ended, with the last that was noted on it."""
 
@@ -57,6 +77,13 @@ class Lines:
         self._console.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
+class Notes(Lines):
+    """A line for each note as well: what was done while a step goes on."""
+
+    def noted(self, text: str) -> None:
+        self._tell(text)
+
+
 @contextlib.contextmanager
 def shown_on(console: Console) -> Iterator[progress.Progress]:
     """Bars on a terminal, else lines."""
@@ -71,3 +98,20 @@ def shown_on(console: Console) -> Iterator[progress.Progress]:
     )
     with Progress(*columns, console=console) as bars:
         yield Bars(bars)
+
+
+@contextlib.contextmanager
+def in_one_bar_on(console: Console) -> Iterator[progress.Progress]:
+    """For runs of many steps, whose result is what counts: one bar on a terminal, else lines with all notes."""
+    if not console.is_terminal:
+        yield Notes(console)
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}", style="dim", markup=False),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        yield OneBar(bars)

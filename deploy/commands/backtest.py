@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import click
 from msgspec.structs import replace
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from threadpoolctl import threadpool_limits
 
 from deploy.command_line import err, out, pass_settings
 from deploy.mapping_option import MappingType
 from deploy.numbers_option import NumbersType
+from deploy.progress_lines import in_one_bar_on
 from deploy.quiet import native_stderr_off
 from deploy.settings import Settings
 from trainer.backtest.held_out import hold_out
@@ -32,6 +32,7 @@ from trainer.backtest.sources.files import read_customers_and_everybody
 from trainer.backtest.sources.source import Source
 from trainer.models import registry
 from trainer.models.registry import Effort
+from trainer.progress import Progress
 
 BUNDLED = "online-retail"
 BUNDLED_FILE = Path(__file__).parents[1] / "data" / "online_retail.parquet"
@@ -50,26 +51,6 @@ class Lines(NamedTuple):
 
     customers: Source
     everybody: Source
-
-
-class Bar:
-    """One bar that tells which step is running, and is gone in the end."""
-
-    def __init__(self, bars: Progress) -> None:
-        self._bars = bars
-        self._task = bars.add_task("", note="")
-
-    def started(self, step: str, total: int | None) -> None:
-        self._bars.reset(self._task, description=step, total=total, note="")
-
-    def advanced(self, parts: int) -> None:
-        self._bars.advance(self._task, parts)
-
-    def noted(self, text: str) -> None:
-        self._bars.update(self._task, note=text)
-
-    def finished(self, seconds: float) -> None:
-        """The next step, or the end, comes at once."""
 
 
 @click.command()
@@ -136,8 +117,11 @@ def backtest(
     if BOOK_CHAPTER in names and data != BUNDLED:
         raise click.UsageError(f"{BOOK_CHAPTER} is about --data {BUNDLED} alone")
     chosen = selected("model", models, registry.ENTRIES) or registry.names(effort)
-    with _threads(settings.trainer.threads, chosen if choices["processes"] == 1 else ()), _bar() as bar:
-        lines = _lines(data, columns, choices, settings, bar)
+    with (
+        _threads(settings.trainer.threads, chosen if choices["processes"] == 1 else ()),
+        in_one_bar_on(err) as progress,
+    ):
+        lines = _lines(data, columns, choices, settings, progress)
         request = Request(
             lines.customers.data,
             _setting(lines, QUICK_LISTS if quick else MAX_LISTS, **choices),
@@ -147,7 +131,7 @@ def backtest(
             choices["processes"],
             reproduces=BOOK_CHAPTER in names,
         )
-        found = mean_of([run(one, bar) for one in _by_seed(request, seeds)])
+        found = mean_of([run(one, progress) for one in _by_seed(request, seeds)])
     out.print(terminal.render(found))
     if output:
         page, document = files.write(found, output)
@@ -183,10 +167,10 @@ def _load(models: Iterable[str]) -> None:
 
 
 def _lines(
-    data: str | None, columns: FileColumns | None, choices: dict[str, Any], settings: Settings, bar: Bar
+    data: str | None, columns: FileColumns | None, choices: dict[str, Any], settings: Settings, progress: Progress
 ) -> Lines:
     if data is None:
-        source = log.read(settings.kafka, bar)
+        source = log.read(settings.kafka, progress)
         return Lines(source, source)
     if data == BUNDLED:
         data, columns = str(BUNDLED_FILE), columns or ONLINE_RETAIL
@@ -195,7 +179,7 @@ def _lines(
     rules = FileRules(ordered=choices["ordered"], returns=choices["returns"], time_format=choices["time_format"])
     if choices["timezone"]:
         columns = replace(columns, timezone=choices["timezone"])
-    return Lines(*read_customers_and_everybody(Path(data), columns, rules, bar))
+    return Lines(*read_customers_and_everybody(Path(data), columns, rules, progress))
 
 
 def _setting(
@@ -212,19 +196,6 @@ def _setting(
     customers = hold_out(lines.customers.purchases, start, end)
     everybody = hold_out(lines.everybody.purchases, customers.split_at, customers.until)
     return Setting(customers, everybody, max_lists=max_lists, bars_open_order=not open_order_again)
-
-
-@contextlib.contextmanager
-def _bar() -> Iterator[Bar]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}", style="dim"),
-    )
-    with Progress(*columns, console=err, transient=True) as bars:
-        yield Bar(bars)
 
 
 @contextlib.contextmanager
