@@ -7,8 +7,8 @@ import onnxruntime
 import tensorflow
 import tf2onnx
 
-from serving.candidates import OUTPUT_TYPES, Candidates, difference
-from serving.features import INPUT_TYPES, SEQUENCE_LENGTH, ModelInputs
+from serving.candidates import NO_REASON, OUTPUT_TYPES, Candidates, difference
+from serving.features import INPUT_TYPES, PADDING, SEQUENCE_LENGTH, ModelInputs
 from serving.model_repository import Golden
 from trainer.errors import ExportMismatch
 from trainer.next_purchase.tensors import Tensor
@@ -36,21 +36,38 @@ class Exported(NamedTuple):
 
 
 def export(model: Answering, golden_inputs: ModelInputs, k: int) -> Exported:
-    """The graph that answers k candidates; ExportMismatch where it does not answer as the model does."""
+    """The graph that answers k candidates; ExportMismatch where it does not answer as the model does.
+
+    It reads as many columns as the longest history of a batch has lines, so that short ones cost little.
+    """
 
     @tensorflow.function  # type: ignore[untyped-decorator] # TensorFlow has no types
     def answer(*inputs: Tensor) -> dict[str, Tensor]:
-        return model.candidates(dict(zip(INPUT_TYPES, inputs, strict=True)), k)
+        columns = dict(zip(INPUT_TYPES, inputs, strict=True))
+        first = _first_column(columns["item_index"])
+        answers = model.candidates({name: values[:, first:] for name, values in columns.items()}, k)
+        return {**answers, "because": _in_whole_rows(answers["because"], first)}
 
     signature = [
         tensorflow.TensorSpec((None, SEQUENCE_LENGTH), dtype, name=name) for name, dtype in INPUT_TYPES.items()
     ]
     graph, _ = tf2onnx.convert.from_function(answer, input_signature=signature, opset=OPSET)
     onnx: bytes = graph.SerializeToString()
-    answers = answer(*(tensorflow.constant(golden_inputs[name]) for name in INPUT_TYPES))
+    answers = model.candidates({name: tensorflow.constant(golden_inputs[name]) for name in INPUT_TYPES}, k)
     golden = Golden(golden_inputs, Candidates(*(answers[name].numpy() for name in OUTPUT_TYPES)))
     check(onnx, golden)
     return Exported(onnx, golden)
+
+
+def _first_column(item_index: Tensor) -> Tensor:
+    """The first one that is not padding in all rows; the last one where all are empty."""
+    is_used = tensorflow.reduce_any(item_index != PADDING, axis=0)
+    return tensorflow.reduce_min(tensorflow.where(is_used, tensorflow.range(SEQUENCE_LENGTH), SEQUENCE_LENGTH - 1))
+
+
+def _in_whole_rows(because: Tensor, first: Tensor) -> Tensor:
+    """Columns as they are where none is left out."""
+    return tensorflow.where(because == NO_REASON, because, because + first)
 
 
 class Graph:

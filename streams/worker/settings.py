@@ -20,7 +20,7 @@ class WorkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     k: Annotated[int, Meta(ge=1, le=32)] = 5
     """Products on a list."""
-    history_lines: Annotated[int, Meta(ge=1, le=10_000)] = 256
+    history_lines: Annotated[int, Meta(ge=1, le=10_000)] = 512
     """Most order lines that are kept of one user; the oldest orders go first."""
     max_batch: Annotated[int, Meta(ge=1, le=1024)] = 256
     """Most events that are taken at once."""

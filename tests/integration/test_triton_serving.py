@@ -9,7 +9,7 @@ import pytest
 from deploy.stack.triton import TritonServer
 from serving.candidates import Candidates
 from serving.errors import ModelUnavailable
-from serving.features import ModelInputs
+from serving.features import SEQUENCE_LENGTH, ModelInputs
 from serving.model_repository import ModelRepository
 from serving.triton import TritonClient, TritonSettings
 from serving.triton_control import TritonControl, connected
@@ -58,7 +58,11 @@ async def client(settings: TritonSettings) -> AsyncIterator[TritonClient]:
 
 
 def inputs(rows: int) -> ModelInputs:
-    return small_model.random_inputs(rows, N_ITEMS, seed=rows)
+    """Histories of any length, short and long ones in turn."""
+    random = small_model.random_inputs(rows, N_ITEMS, seed=rows)
+    length = np.random.default_rng(rows).integers(1, SEQUENCE_LENGTH + 1, rows)
+    is_line = np.arange(SEQUENCE_LENGTH) >= SEQUENCE_LENGTH - length[:, None]
+    return {name: np.where(is_line, values, 0).astype(values.dtype) for name, values in random.items()}
 
 
 def assert_same(found: Candidates, expected: Candidates) -> None:

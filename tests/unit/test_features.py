@@ -58,22 +58,25 @@ def test_a_row_sees_its_own_slice_alone() -> None:
 
 
 def test_only_the_newest_lines_of_a_long_history_are_seen() -> None:
-    lines = columns(*((2 + n, n, n) for n in range(300)))
-    inputs = inputs_of(lines, (0, 300, 300))
-    assert inputs["item_index"][0].tolist() == [2 + n for n in range(300 - SEQUENCE_LENGTH, 300)]
+    long = SEQUENCE_LENGTH + 44
+    lines = columns(*((2 + n, n, n) for n in range(long)))
+    inputs = inputs_of(lines, (0, long, long))
+    assert inputs["item_index"][0].tolist() == [2 + n for n in range(44, long)]
     assert inputs["orders_ago"][0, 0] == SEQUENCE_LENGTH
 
 
 def test_an_order_that_does_not_fit_is_left_out_whole() -> None:
-    lines = columns(*((2 + n, n // 60, n // 60) for n in range(300)))
-    (seen,) = inputs_of(lines, (0, 300, 5))["item_index"]
-    assert seen[seen > 0].tolist() == [2 + n for n in range(60, 300)]
+    long = SEQUENCE_LENGTH + 44
+    lines = columns(*((2 + n, n // 60, n // 60) for n in range(long)))
+    (seen,) = inputs_of(lines, (0, long, 10))["item_index"]
+    assert seen[seen > 0].tolist() == [2 + n for n in range(60, long)]
 
 
 def test_of_a_newest_order_that_does_not_fit_the_newest_lines_are_seen() -> None:
-    lines = columns((2, 0, 0), *((3 + n, 1, 1) for n in range(299)))
-    (seen,) = inputs_of(lines, (0, 300, 1))["item_index"]
-    assert seen.tolist() == [2 + n for n in range(300 - SEQUENCE_LENGTH, 300)]
+    long = SEQUENCE_LENGTH + 44
+    lines = columns((2, 0, 0), *((3 + n, 1, 1) for n in range(long - 1)))
+    (seen,) = inputs_of(lines, (0, long, 1))["item_index"]
+    assert seen.tolist() == [2 + n for n in range(44, long)]
 
 
 @pytest.mark.parametrize("lines", [columns(), columns((7, 0, 0))])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from serving.features import FIRST_ITEM, Float32s, ModelInputs
+from serving.features import FIRST_ITEM, SEQUENCE_LENGTH, Float32s, ModelInputs
 from tests import small_model
 from tests.eagerly import without_graphs
 from tests.shops import favourites, markov
@@ -41,7 +41,10 @@ def untaught(past: Purchases) -> FirstStage:
 
 
 def questions(rows: int = 6) -> ModelInputs:
-    return {name: values[:rows] for name, values in small_model.random_inputs(rows=6, n_items=10).items()}
+    """Histories that fill half of what a model sees."""
+    full = small_model.random_inputs(rows=6, n_items=10)
+    is_line = np.arange(SEQUENCE_LENGTH) >= SEQUENCE_LENGTH // 2
+    return {name: np.where(is_line, values[:rows], 0).astype(values.dtype) for name, values in full.items()}
 
 
 def shortlist(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from serving.candidates import Candidates, difference
-from serving.features import FIRST_ITEM, INPUT_TYPES, SEQUENCE_LENGTH, ModelInputs
+from serving.features import FIRST_ITEM, INPUT_TYPES, PADDING, SEQUENCE_LENGTH, ModelInputs
 from tests.unit.test_trainer_history import bought, history_of
 from trainer import faithfulness
 from trainer.candidate import golden_inputs
@@ -129,6 +129,17 @@ def test_numbers_outside_the_tables_and_empty_histories_harm_no_other_row(
     assert found.fault(3) == ""
     assert difference(expected, Candidates(found.item_index[1:2], found.score[1:2], found.because[1:2])) == ""
     assert (found.because[[0, 2]] == -1).all()
+
+
+def test_an_answer_does_not_depend_on_how_long_the_other_histories_are(exported: Exported, inputs: ModelInputs) -> None:
+    long = {name: np.ones((1, SEQUENCE_LENGTH), dtype) for name, dtype in INPUT_TYPES.items()}
+    shortest = np.count_nonzero(inputs["item_index"], axis=1).argmin()
+    alone = {name: values[shortest : shortest + 1] for name, values in inputs.items()}
+    assert (alone["item_index"][0] == PADDING).any()
+    together = {name: np.concatenate([values, long[name]]) for name, values in alone.items()}
+    found = run_onnx(exported.onnx, together)
+    first = Candidates(found.item_index[:1], found.score[:1], found.because[:1])
+    assert difference(run_onnx(exported.onnx, alone), first) == ""
 
 
 def test_padding_counts_nowhere_in_the_loss() -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from keras import ops
 
 from serving.features import OPEN_ORDER, PADDING
-from trainer.next_purchase.open_orders import MAX_OPEN_LINES, WINDOW_STEP, OpenInputs
+from trainer.next_purchase.open_orders import MAX_OPEN_LINES, MOST_LINES, WINDOW_STEP, OpenInputs
 from trainer.next_purchase.runs import Run
 from trainer.next_purchase.safe_inputs import safe
 from trainer.next_purchase.tensors import Tensor
@@ -30,10 +30,10 @@ class SplitHistories(NamedTuple):
 
 def split(inputs: dict[str, Tensor], run: Run, vocabulary_size: int) -> SplitHistories:
     """What is read line by line, and what was before."""
-    lines = safe(inputs, vocabulary_size)
+    lines = {name: values[:, -MOST_LINES:] for name, values in safe(inputs, vocabulary_size).items()}
     is_open = lines["item_index"] != PADDING
     if run is Run.ORDER:
-        is_open = is_open & (inputs["orders_ago"] == OPEN_ORDER)
+        is_open = is_open & (lines["orders_ago"] == OPEN_ORDER)
     n_open, n_lines = ops.sum(ops.cast(is_open, "int32"), axis=1), ops.shape(is_open)[1]
     skipped = (ops.maximum(n_open - MAX_OPEN_LINES + 1, 0) + WINDOW_STEP - 1) // WINDOW_STEP * WINDOW_STEP
     first = n_lines - n_open + skipped

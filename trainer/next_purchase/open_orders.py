@@ -22,6 +22,8 @@ from trainer.purchases import Moments, Purchases
 
 MAX_OPEN_LINES = 128
 """Lines of an open order that the model looks at, the newest ones."""
+MOST_LINES = 256
+"""Lines of a history that the model looks at, the newest ones: it points at each from every position."""
 OVERLAP = 32
 WINDOW_STEP = MAX_OPEN_LINES - OVERLAP
 _LENGTH_UNIT = 8
@@ -80,9 +82,10 @@ class Windows:
         return self.end - self.start
 
     def closed(self, vocabulary_size: int) -> ModelInputs:
-        """What the user had bought in closed orders: [n, SEQUENCE_LENGTH] each."""
+        """What the user had bought in closed orders: at most [n, MOST_LINES] each."""
         moments = Moments(self.purchases, self.user, self.opened, self.as_of, self.opened)
-        return trimmed(inputs_of(self.lines, moments, vocabulary_size))
+        inputs = trimmed(inputs_of(self.lines, moments, vocabulary_size))
+        return {name: values[:, -MOST_LINES:] for name, values in inputs.items()}
 
     def open(self, vocabulary_size: int) -> OpenInputs:
         """The lines that were visible; the last one, which is only asked about, is not among them."""
