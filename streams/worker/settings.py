@@ -21,7 +21,7 @@ class WorkerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     k: Annotated[int, Meta(ge=1, le=32)] = 5
     """Products on a list."""
     history_lines: Annotated[int, Meta(ge=1, le=10_000)] = 512
-    """Most order lines that are kept of one user; the oldest orders go first."""
+    """Most order lines that are kept of one user; the oldest orders go first. A model looks at the newest 512."""
     max_batch: Annotated[int, Meta(ge=1, le=1024)] = 256
     """Most events that are taken at once."""
     batches_in_flight: Annotated[int, Meta(ge=1, le=8)] = 2
