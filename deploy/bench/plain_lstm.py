@@ -12,7 +12,7 @@ import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from deploy.stack.errors import StackError
-from serving.features import SEQUENCE_LENGTH, Float32s
+from serving.features import Float32s
 
 OPSET = 17
 _IR_VERSION = 8
@@ -42,7 +42,7 @@ def _hidden_size(node: NodeProto) -> int:
 
 
 def plain_lstm(size: Size) -> ModelProto:
-    """The graph, which takes `item_index` [B, SEQUENCE_LENGTH] and gives `score` and `candidate` [B, K]."""
+    """The graph, which takes `item_index` [B, L] and gives `score` and `candidate` [B, K]."""
     nodes = [
         helper.make_node("Gather", ["items", "item_index"], ["vectors"]),
         helper.make_node("Transpose", ["vectors"], ["by_time"], perm=[1, 0, 2]),
@@ -56,7 +56,7 @@ def plain_lstm(size: Size) -> ModelProto:
     graph = helper.make_graph(
         nodes,
         "plain_lstm",
-        [helper.make_tensor_value_info("item_index", TensorProto.INT32, ["batch", SEQUENCE_LENGTH])],
+        [helper.make_tensor_value_info("item_index", TensorProto.INT32, ["batch", "lines"])],
         [
             helper.make_tensor_value_info("score", TensorProto.FLOAT, ["batch", size.k]),
             helper.make_tensor_value_info("candidate", TensorProto.INT64, ["batch", size.k]),
