@@ -11,12 +11,13 @@ from streams.contract import messages, topics
 from streams.contract.connection import KafkaConnection
 from streams.contract.messages import RecommendationList
 from streams.contract.reading import read_to_end
+from streams.worker.settings import WorkerSettings
 from tests.faults.fleet import GROUP
 from tests.faults.model import Cause, Model, Published
 from tests.integration.workers import records
 from tests.small_model import ITEM_IDS, K
 
-HISTORY_LINES = 256
+HISTORY_LINES = WorkerSettings().history_lines
 
 
 class Evidence:
