@@ -27,8 +27,8 @@ PADDING = 0
 UNKNOWN = 1
 FIRST_ITEM = 2
 SEQUENCE_LENGTH = 512
-"""Customers of a grocer fill it in half a year or less: with half as many, lists are worse than those of plain counting
-over a whole history. A graph reads no more columns than the longest history of its batch has."""
+"""Room for customers who buy every week. A graph reads no more columns than the longest history of its batch has
+(trainer.export)."""
 OPEN_ORDER = 0
 DAY_S = 24 * 3600
 

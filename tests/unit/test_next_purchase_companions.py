@@ -11,7 +11,8 @@ from trainer.next_purchase import companions, factors, line_fit, training
 from trainer.next_purchase.companions import DRAWN, LONGEST, SPREAD, companionship, starting_vectors
 from trainer.next_purchase.examples import order_examples
 from trainer.next_purchase.line_settings import LineTraining
-from trainer.next_purchase.training import learn
+from trainer.next_purchase.training import HOW_OFTEN, learn
+from trainer.nightly.timings import Timings
 from trainer.progress import Silent
 from trainer.purchases import Purchases
 from trainer.settings import TrainerSettings
@@ -157,7 +158,9 @@ def test_a_model_starts_from_what_came_before_the_examples_that_it_is_watched_on
         return starting_vectors(past, vocabulary_size, width, seed)
 
     monkeypatch.setattr(training, "starting_vectors", spied)
-    learn(purchases, TrainerSettings(epochs=1, most_epochs=2), Silent())
+    steps = Timings(Silent(), {})
+    learn(purchases, TrainerSettings(epochs=1, most_epochs=2), steps)
+    assert steps.done[0].step == HOW_OFTEN
     examples = order_examples(purchases)
     n_watched = int(len(examples) * training.WATCHED_SHARE)
     first_watched = int(examples.moments.before[-n_watched])

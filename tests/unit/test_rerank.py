@@ -21,7 +21,7 @@ from trainer.next_purchase.network import FirstStage, NextPurchaseModel, Tables
 from trainer.next_purchase.order_ranker import NextPurchaseRanker
 from trainer.next_purchase.rerank import Evidence, Rerank, SecondStage, Shortlist
 from trainer.next_purchase.rerank_fit import FEWEST_LISTS, LEARNT_FROM, second_stage
-from trainer.next_purchase.training import FIRST_STAGE, HOW_OFTEN, SECOND_STAGE, Learnt, learn
+from trainer.next_purchase.training import FIRST_STAGE, SECOND_STAGE, Learnt, learn
 from trainer.nightly.timings import Timings
 from trainer.progress import Silent
 from trainer.purchases import Purchases
@@ -192,4 +192,4 @@ def test_a_training_has_both_stages_unless_it_is_told_not_to_and_tells_of_each(m
         both, one = (learn(SHOP, each, steps) for each in (settings, structs.replace(settings, rerank=False)))
     assert both.model.second is second
     assert one.model.second is None
-    assert [step.step for step in steps.done] == [HOW_OFTEN, FIRST_STAGE, SECOND_STAGE, HOW_OFTEN, FIRST_STAGE]
+    assert [step.step for step in steps.done] == [FIRST_STAGE, SECOND_STAGE, FIRST_STAGE]

@@ -57,8 +57,7 @@ def learn(
     examples = order_examples(past)
     task = Task.of(past, examples, settings, parts)
     if epochs is None:
-        with timed_step(progress, HOW_OFTEN):
-            epochs = best_epochs(task, examples, progress)
+        epochs = best_epochs(task, examples, progress)
     with timed_step(progress, FIRST_STAGE, epochs * n_batches(len(examples), settings.batch_size)):
         first, losses = task.fit(examples, epochs, progress)
     second = None
@@ -125,9 +124,16 @@ class Task:
 
 def best_epochs(task: Task, examples: Examples, progress: Progress) -> int:
     """How often to learn from each example: twice as often as long as the newest ones then surprise less."""
-    epochs, n_watched = task.settings.epochs, int(len(examples) * WATCHED_SHARE)
-    if n_watched < FEWEST_WATCHED or 2 * epochs > task.settings.most_epochs:
-        return epochs
+    n_watched = int(len(examples) * WATCHED_SHARE)
+    if n_watched < FEWEST_WATCHED or 2 * task.settings.epochs > task.settings.most_epochs:
+        return task.settings.epochs
+    with timed_step(progress, HOW_OFTEN):
+        return _least_surprised(task, examples, n_watched, progress)
+
+
+def _least_surprised(task: Task, examples: Examples, n_watched: int, progress: Progress) -> int:
+    """By the last `n_watched` of the examples, which the models that are compared do not learn from."""
+    epochs = task.settings.epochs
     older, newer = examples.rows(slice(0, -n_watched)), examples.rows(slice(-n_watched, None))
     task = replace(task, known=task.known.before(int(newer.moments.before[0])))
     surprise = task.loss(task.fit(older, epochs, progress)[0], newer)
