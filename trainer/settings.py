@@ -36,6 +36,10 @@ class TrainerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Fewer purchases and returns than this are not worth a model."""
     most_lines: Positive = 20_000_000
     """Of a longer log, so many of the newest bought lines are learnt from; memory is bounded by it."""
+    most_orders: Positive = 50_000
+    """Of more orders of customers who came back, so many of the newest are learnt from; time is bounded by it. What is
+    counted of items (prices, popularity, which go together) is counted over all lines, and at line grain all are learnt
+    from."""
     seed: int = 1
     threads: Positive = 1
     """Processor cores that the training may use; its steps are too small to gain from a second one."""

@@ -39,6 +39,14 @@ def test_each_order_from_the_second_on_is_predicted_from_those_before_it() -> No
     ]
 
 
+def test_of_many_examples_the_newest_can_be_taken() -> None:
+    found = order_examples(some_shop())
+    newest = found.newest(10)
+    assert len(newest) == 10
+    assert newest.moments.as_of.min() >= found.rows(slice(0, -10)).moments.as_of.max()
+    assert len(found.newest(len(found) + 1)) == len(found)
+
+
 def test_customers_with_one_order_teach_nothing_and_no_one_sees_anothers_lines() -> None:
     found = order_examples(
         shop_of(bought("1", 0, "x", user="once"), bought("2", 0, "a", user="twice"), bought("3", 1, "b", user="twice"))

@@ -21,7 +21,7 @@ from trainer.next_purchase.network import FirstStage, NextPurchaseModel, Tables
 from trainer.next_purchase.order_ranker import NextPurchaseRanker
 from trainer.next_purchase.rerank import Evidence, Rerank, SecondStage, Shortlist
 from trainer.next_purchase.rerank_fit import FEWEST_LISTS, LEARNT_FROM, second_stage
-from trainer.next_purchase.training import FIRST_STAGE, SECOND_STAGE, Learnt, learn
+from trainer.next_purchase.training import FIRST_STAGE, SECOND_STAGE, Learnt, Task, learn
 from trainer.nightly.timings import Timings
 from trainer.progress import Silent
 from trainer.purchases import Purchases
@@ -181,6 +181,23 @@ def test_where_no_list_holds_what_was_bought_nothing_is_learnt(monkeypatch: pyte
 def test_of_few_orders_nothing_is_learnt() -> None:
     few = order_examples(SHOP).rows(slice(0, FEWEST_LISTS))
     assert second_stage(SHOP, few, untaught, WIDTH, seed=1) is None
+
+
+def test_each_first_stage_learns_from_at_most_so_many_of_the_newest_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    most, learnt_from = 60, []
+
+    def fit(task: Task, examples: Examples, *_: object) -> tuple[FirstStage, LossCurve]:
+        learnt_from.append(examples)
+        return untaught(task.known), LossCurve(())
+
+    monkeypatch.setattr(Task, "fit", fit)
+    monkeypatch.setattr(rerank_fit, "FEWEST_LISTS", 10)
+    monkeypatch.setattr(rerank_fit, "EPOCHS", 1)
+    settings = TrainerSettings(epochs=1, most_epochs=1, embedding=WIDTH, most_orders=most)
+    learn(SHOP, settings, Silent())
+    assert [len(examples) for examples in learnt_from] == [most] * (1 + len(LEARNT_FROM))
+    newest = int(order_examples(SHOP).moments.before[-most])
+    assert int(learnt_from[0].moments.before[0]) == newest
 
 
 def test_a_training_has_both_stages_unless_it_is_told_not_to_and_tells_of_each(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,10 @@ class Examples:
     def rows(self, chosen: slice | Int64s | NDArray[np.bool_]) -> Self:
         return type(self)(self.moments.rows(chosen), self.after[chosen])
 
+    def newest(self, most: int) -> Self:
+        """At most so many, the newest of all."""
+        return self.rows(slice(max(0, len(self) - most), None))
+
     @property
     def targets(self) -> Int32s:
         """Different items of each order, padded on the right: [n, MAX_TARGETS]. Made when they are asked for, since

@@ -54,7 +54,7 @@ def learn(
 
     `epochs` is how often it learns from each; unless given, as often as helps on the newest examples.
     """
-    examples = order_examples(past)
+    examples = order_examples(past).newest(settings.most_orders)
     task = Task.of(past, examples, settings, parts)
     if epochs is None:
         epochs = best_epochs(task, examples, progress)
@@ -73,7 +73,7 @@ def _second_stage(
 
     def first_stage(known: Purchases) -> FirstStage:
         """In the same way, from a part of the past."""
-        older = order_examples(known)
+        older = order_examples(known).newest(settings.most_orders)
         return Task.of(known, older, settings, parts).fit(older, epochs, progress)[0]
 
     return second_stage(past, examples, first_stage, settings.embedding, settings.seed)

@@ -42,7 +42,7 @@ def search(
     `folder` keeps the trials. A search goes on from those that it finds there unless it is to begin `anew`; one that
     had ended gives its result again. NotEnoughData where there are too few orders to judge by.
     """
-    examples = order_examples(past)
+    examples = order_examples(past).newest(settings.most_orders)
     n_validated = int(len(examples) * VALIDATION_SHARE)
     if n_validated < FEWEST_WATCHED:
         raise NotEnoughData(
