@@ -14,7 +14,8 @@ class TrainerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     epochs: Annotated[int, Meta(ge=1, le=100)] = 3
     """How often each example is learnt from: at least so often ..."""
     most_epochs: Annotated[int, Meta(ge=1, le=100)] = 24
-    """... and twice as often, up to this, as long as that makes the newest of them less of a surprise."""
+    """... and twice as often, up to this, as long as that makes the newest of them less of a surprise. Where it is less
+    than twice as often, nothing is tried out."""
     batch_size: Positive = 64
     learning_rate: Annotated[float, Meta(gt=0, le=1)] = 2e-3
     """Where it stands after the warm-up; it then falls to a fiftieth."""

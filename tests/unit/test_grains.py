@@ -13,6 +13,7 @@ from trainer.export import export, run_onnx
 from trainer.models.model import Grain
 from trainer.next_purchase.examples import Examples, inputs_of, order_examples, visible_lines
 from trainer.next_purchase.grains import STEPS_PER_EPOCH, Fitted, asked, fit, line_training, sizes, suiting
+from trainer.next_purchase.task import Manner
 from trainer.progress import Silent
 from trainer.purchases import Moments, Purchases
 from trainer.settings import TrainerSettings
@@ -48,7 +49,7 @@ def shop(grain: Grain) -> Purchases:
 @pytest.fixture(scope="module")
 @without_graphs()
 def fitted(shop: Purchases, grain: Grain) -> Fitted:
-    return fit(shop, grain, SETTINGS, Silent(), epochs=1)
+    return fit(shop, grain, SETTINGS, Silent(), Manner(1))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_reasons_are_judged_at_either_grain(fitted: Fitted, inputs: ModelInputs)
 
 @without_graphs()
 def test_a_model_learns_as_often_as_it_is_told(shop: Purchases, grain: Grain) -> None:
-    assert fit(shop, grain, SETTINGS, Silent(), epochs=2).epochs == 2
+    assert fit(shop, grain, SETTINGS, Silent(), Manner(2)).manner.epochs == 2
 
 
 def test_settings_limit_how_often_lines_are_learnt_from_and_a_number_that_is_given_is_kept() -> None:

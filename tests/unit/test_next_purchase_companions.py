@@ -7,11 +7,12 @@ import pytest
 
 from serving.features import FIRST_ITEM, Float32s
 from tests.unit.test_trainer_history import bought, history_of
-from trainer.next_purchase import companions, factors, line_fit, training
+from trainer.next_purchase import companions, factors, line_fit, task
 from trainer.next_purchase.companions import DRAWN, LONGEST, SPREAD, companionship, starting_vectors
 from trainer.next_purchase.examples import order_examples
 from trainer.next_purchase.line_settings import LineTraining
-from trainer.next_purchase.training import HOW_OFTEN, learn
+from trainer.next_purchase.manner import HOW, WATCHED_SHARE
+from trainer.next_purchase.training import learn
 from trainer.nightly.timings import Timings
 from trainer.progress import Silent
 from trainer.purchases import Purchases
@@ -157,11 +158,11 @@ def test_a_model_starts_from_what_came_before_the_examples_that_it_is_watched_on
         started_from.append(len(past))
         return starting_vectors(past, vocabulary_size, width, seed)
 
-    monkeypatch.setattr(training, "starting_vectors", spied)
+    monkeypatch.setattr(task, "starting_vectors", spied)
     steps = Timings(Silent(), {})
     learn(purchases, TrainerSettings(epochs=1, most_epochs=2), steps)
-    assert steps.done[0].step == HOW_OFTEN
+    assert steps.done[0].step == HOW
     examples = order_examples(purchases)
-    n_watched = int(len(examples) * training.WATCHED_SHARE)
+    n_watched = int(len(examples) * WATCHED_SHARE)
     first_watched = int(examples.moments.before[-n_watched])
     assert started_from == [first_watched, len(purchases)]

@@ -14,10 +14,11 @@ from trainer.candidate import golden_inputs
 from trainer.errors import ExportMismatch
 from trainer.export import Exported, check, export, run_onnx
 from trainer.holdout import Split, measure, split_by_time
-from trainer.next_purchase import training
+from trainer.next_purchase import task
 from trainer.next_purchase.examples import Examples, inputs_of, visible_lines
 from trainer.next_purchase.loss import OrderLoss
 from trainer.next_purchase.order_ranker import NextPurchaseRanker
+from trainer.next_purchase.task import Manner
 from trainer.next_purchase.training import Learnt, learn
 from trainer.progress import Silent
 from trainer.settings import TrainerSettings
@@ -40,7 +41,7 @@ def split() -> Split:
 
 @pytest.fixture(scope="module")
 def learnt(split: Split) -> Learnt:
-    return learn(split.past, SETTINGS, Silent(), EPOCHS)
+    return learn(split.past, SETTINGS, Silent(), Manner(EPOCHS))
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +69,15 @@ def test_it_learns_what_comes_next_and_beats_popularity(learnt: Learnt, split: S
 
 
 def test_what_is_kept_is_not_the_last_step_alone(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    averaged = learn(split.past, SETTINGS, Silent(), epochs=1).model.first
-    monkeypatch.setattr(training, "AVERAGED", 0.0)
-    last = learn(split.past, SETTINGS, Silent(), epochs=1).model.first
+    averaged = learn(split.past, SETTINGS, Silent(), Manner(1)).model.first
+    monkeypatch.setattr(task, "AVERAGED", 0.0)
+    last = learn(split.past, SETTINGS, Silent(), Manner(1)).model.first
     weights = zip(averaged.trainable_variables, last.trainable_variables, strict=True)
     assert max(np.abs(kept - stepped).max() for kept, stepped in weights) > 1e-4
 
 
 def test_the_same_seed_learns_the_same(learnt: Learnt, split: Split) -> None:
-    again = learn(split.past, SETTINGS, Silent(), EPOCHS)
+    again = learn(split.past, SETTINGS, Silent(), Manner(EPOCHS))
     one, other = (NextPurchaseRanker(each).scores(split.held_out.moments) for each in (learnt, again))
     np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
 
@@ -155,6 +156,14 @@ def test_the_loss_asks_for_any_item_of_the_order() -> None:
     logits = keras.ops.convert_to_tensor([[-1e9, -1e9, 5.0, 0.0, -5.0]])
     both = OrderLoss(each=0)(keras.ops.convert_to_tensor([[2, 4]]), logits)
     assert float(both) == pytest.approx(0.0067, abs=1e-3)
+
+
+def test_each_item_counts_the_same_however_large_its_order() -> None:
+    logits = keras.ops.convert_to_tensor([[-1e9, -1e9, 1.0, 2.0, 0.5]] * 2)
+    small_and_large = keras.ops.convert_to_tensor([[3, 0], [2, 4]])
+    of_any, of_each = (float(OrderLoss(each=each)(small_and_large, logits)) for each in (0, 1))
+    log_p = np.array([1.0, 2.0, 0.5]) - math.log(math.exp(1) + math.exp(2) + math.exp(0.5))
+    assert of_each - of_any == pytest.approx(-log_p.mean(), rel=1e-5)
 
 
 def test_a_shop_with_few_items_answers_with_all_of_them(learnt: Learnt, split: Split, inputs: ModelInputs) -> None:

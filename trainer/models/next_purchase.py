@@ -9,6 +9,7 @@ from trainer.models.model import Grain, Ranker
 from trainer.next_purchase.line_fit import fit_lines
 from trainer.next_purchase.line_settings import InStream, LineTraining
 from trainer.next_purchase.order_ranker import NextPurchaseRanker
+from trainer.next_purchase.task import Manner
 from trainer.next_purchase.training import learn
 from trainer.progress import Progress
 from trainer.purchases import Purchases
@@ -37,7 +38,7 @@ class NextPurchase:
         rerank: bool = True,
     ) -> None:
         self.name = name
-        self._epochs = epochs
+        self._manner = None if epochs is None else Manner(epochs)
         self._settings = settings or TrainerSettings(seed=seed, rerank=rerank)
         usual = LineTraining(embedding=width, state=2 * width, seed=seed, in_stream=InStream(in_stream))
         self._lines = lines or (usual if epochs is None else usual._replace(epochs=epochs, min_steps=1))
@@ -45,4 +46,4 @@ class NextPurchase:
     def fit(self, past: Purchases, grain: Grain, progress: Progress) -> Ranker:
         if grain is Grain.LINE:
             return fit_lines(past, self._lines, progress)
-        return NextPurchaseRanker(learn(past, self._settings, progress, self._epochs))
+        return NextPurchaseRanker(learn(past, self._settings, progress, self._manner))

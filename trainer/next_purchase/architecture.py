@@ -9,7 +9,7 @@ import numpy as np
 from trainer.next_purchase.examples import Examples
 from trainer.settings import TrainerSettings
 
-FEWEST_ORDERS, MOST_ORDERS = 16, 128
+FEWEST_ORDERS, MOST_ORDERS = 16, 64
 
 
 class Parts(NamedTuple):

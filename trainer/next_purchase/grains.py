@@ -12,6 +12,7 @@ from trainer.next_purchase.line_fit import fit_lines
 from trainer.next_purchase.line_settings import InStream, LineTraining
 from trainer.next_purchase.order_ranker import NextPurchaseRanker
 from trainer.next_purchase.runs import Run, run_of
+from trainer.next_purchase.task import Manner
 from trainer.next_purchase.tensors import Tensor
 from trainer.next_purchase.training import learn
 from trainer.progress import Progress
@@ -40,8 +41,8 @@ class Fitted(NamedTuple):
     ranker: Ranker
     """Its weights stay as they are, as those of a version do."""
     model: Servable
-    epochs: int
-    """How often each example was learnt from."""
+    manner: Manner
+    """How it was learnt; at line grain only how often counts."""
 
 
 def suiting(past: Purchases) -> Grain:
@@ -50,17 +51,17 @@ def suiting(past: Purchases) -> Grain:
 
 
 def fit(
-    past: Purchases, grain: Grain, settings: TrainerSettings, progress: Progress, epochs: int | None = None
+    past: Purchases, grain: Grain, settings: TrainerSettings, progress: Progress, manner: Manner | None = None
 ) -> Fitted:
     """A model that has learnt from a past; the same past and settings give the same one.
 
-    `epochs` is how often it learns from each example; unless given, as often as suits the past.
+    `manner` is how it learns; unless given, as suits the past.
     """
     if grain is Grain.LINE:
-        lines = fit_lines(past, line_training(settings, epochs), progress)
-        return Fitted(lines, lines.model, len(lines.loss_curve.loss))
-    learnt = learn(past, settings, progress, epochs)
-    return Fitted(NextPurchaseRanker(learnt), learnt.model, learnt.epochs)
+        lines = fit_lines(past, line_training(settings, manner.epochs if manner else None), progress)
+        return Fitted(lines, lines.model, Manner(len(lines.loss_curve.loss)))
+    learnt = learn(past, settings, progress, manner)
+    return Fitted(NextPurchaseRanker(learnt), learnt.model, learnt.manner)
 
 
 def line_training(settings: TrainerSettings, epochs: int | None = None) -> LineTraining:

@@ -6,15 +6,16 @@ from keras import ops
 from serving.features import PADDING
 from trainer.next_purchase.tensors import FAR, Tensor
 
-EACH = 0.3
-"""How much the second part counts."""
+EACH, MORE_OF_EACH = 0.3, 3.0
+"""How much the second part counts: in a shop where what a customer buys is hard to foresee, and where it is not."""
 
 
 class OrderLoss(keras.losses.Loss):  # type: ignore[misc] # Keras has no types
     """How surprising an order was: `targets` [B, T] are its items, padded; `logits` [B, V].
 
-    The first part asks for any item of the order, as the top of a list is judged: minus the logarithm
-    of their summed probability. The second, smaller one asks for each of them. Padding counts nowhere.
+    The first part asks for any item of the order, as the top of a list is judged: minus the logarithm of their summed
+    probability. The second one asks for each of them, as a whole list is judged; an item counts the same there however
+    many others its order holds. Padding counts nowhere.
     """
 
     def __init__(self, each: float = EACH) -> None:
@@ -41,5 +42,7 @@ class ShortlistLoss(keras.losses.Loss):  # type: ignore[misc] # Keras has no typ
 def _surprise(log_p: Tensor, real: Tensor, each: float) -> Tensor:
     """Of the items whose probabilities' logarithms are given; `real` is 0 for those that do not count."""
     any_of_them = -ops.logsumexp(log_p - FAR * (1.0 - real), axis=-1)
-    each_of_them = -ops.sum(log_p * real, axis=-1) / ops.maximum(ops.sum(real, axis=-1), 1.0)
+    # Divided by how many all orders hold, not by how many this one does: its items would count less, the larger it is.
+    n_usual = ops.maximum(ops.mean(ops.sum(real, axis=-1)), 1.0)
+    each_of_them = -ops.sum(log_p * real, axis=-1) / n_usual
     return any_of_them + each * each_of_them

@@ -62,11 +62,17 @@ class Lists(NamedTuple):
 
 
 def second_stage(
-    past: Purchases, examples: Examples, first_stage: Callable[[Purchases], FirstStage], width: int, seed: int
+    past: Purchases,
+    examples: Examples,
+    first_stage: Callable[[Purchases], FirstStage],
+    width: int,
+    each: float,
+    seed: int,
 ) -> SecondStage | None:
     """For a first stage that has learnt from the whole past; none where there is too little to learn from, or nothing.
 
-    `first_stage` learns from a part of the past; `width` is how many columns the habits have.
+    `first_stage` learns from a part of the past; `width` is how many columns the habits have, `each` how much each item
+    counts.
     """
     if len(examples) * (1 - LEARNT_FROM[0]) < FEWEST_LISTS:
         return None
@@ -78,9 +84,10 @@ def second_stage(
     older, newest = Lists.joined(blocks[:-1]), blocks[-1]
     if len(older.logit) + len(newest.logit) < FEWEST_LISTS or not len(newest.logit):
         return None
-    if not _helps(_learnt(older, seed), newest):
+    loss = ShortlistLoss(each)
+    if not _helps(_learnt(older, loss, seed), loss, newest):
         return None
-    return SecondStage(Evidence(habits(past, width)), _learnt(Lists.joined(blocks), seed))
+    return SecondStage(Evidence(habits(past, width)), _learnt(Lists.joined(blocks), loss, seed))
 
 
 def _blocks(n: int, random: np.random.Generator) -> list[Int64s]:
@@ -118,20 +125,20 @@ def _lists(
     return Lists.joined(parts)
 
 
-def _learnt(lists: Lists, seed: int) -> Rerank:
+def _learnt(lists: Lists, loss: ShortlistLoss, seed: int) -> Rerank:
     keras.utils.set_random_seed(seed)
     rerank = Rerank(lists.evidence.mean(axis=(0, 1)), lists.evidence.std(axis=(0, 1)))
     n_steps = max(1, EPOCHS * len(lists.logit) // BATCH)
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, n_steps)
-    rerank.compile(keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY), ShortlistLoss(), jit_compile=False)
+    rerank.compile(keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY), loss, jit_compile=False)
     rerank.fit(lists.inputs, lists.bought, batch_size=BATCH, epochs=EPOCHS, verbose=0)
     return rerank
 
 
-def _helps(rerank: Rerank, lists: Lists) -> bool:
+def _helps(rerank: Rerank, loss: ShortlistLoss, lists: Lists) -> bool:
     """Whether orders that it has not learnt from surprise it less than they surprise the first stage."""
     before = Rerank(np.zeros(lists.evidence.shape[-1], np.float32), np.ones(lists.evidence.shape[-1], np.float32))
-    before.compile(loss=ShortlistLoss())
+    before.compile(loss=loss)
     after_loss, before_loss = (
         float(model.evaluate(lists.inputs, lists.bought, batch_size=_AT_A_TIME, verbose=0))
         for model in (rerank, before)

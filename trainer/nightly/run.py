@@ -31,7 +31,9 @@ from trainer.models.model import Grain
 from trainer.next_purchase import grains
 from trainer.next_purchase.examples import order_examples
 from trainer.next_purchase.grains import Fitted
-from trainer.next_purchase.training import FIRST_STAGE, HOW_OFTEN, SECOND_STAGE
+from trainer.next_purchase.manner import HOW
+from trainer.next_purchase.task import Manner
+from trainer.next_purchase.training import FIRST_STAGE, SECOND_STAGE
 from trainer.nightly.comparison import compare
 from trainer.nightly.decision import decide, unsure, without_asking
 from trainer.nightly.opponent import Opponent, opponent_of
@@ -54,7 +56,7 @@ UNITS = {
     SORTING: "records",
     LEARNING: "batches",
     LEARNING_ALL: "batches",
-    **dict.fromkeys((HOW_OFTEN, FIRST_STAGE, SECOND_STAGE), "batches"),
+    **dict.fromkeys((HOW, FIRST_STAGE, SECOND_STAGE), "batches"),
     BUILDING: "sequences",
     ASKING: "lists",
 }
@@ -150,11 +152,11 @@ class _Run:
         with timed_step(self.progress, "measuring on the newest days"):
             metrics = reasons(judged.model, plan.split.held_out, grain) | measure(judged.ranker, plan.split)
             self.progress.noted(_told(metrics))
-        candidate = self._candidate(history, plan.split, judged.epochs, grain, metrics)
+        candidate = self._candidate(history, plan.split, judged.manner, grain, metrics)
         with timed_step(self.progress, "releasing"), connected(self.systems.triton) as control:
             systems = self.systems
             version = release(candidate, systems.repository, control, systems.kafka, decision, systems.swap)
-        return Outcome(decision, version, tuple(self.progress.done), judged.epochs)
+        return Outcome(decision, version, tuple(self.progress.done), judged.manner.epochs)
 
     def _plan(self, purchases: Purchases) -> _Plan:
         serving = announced(self.systems.kafka, self.systems.name)
@@ -191,11 +193,11 @@ class _Run:
         return decision
 
     def _candidate(
-        self, history: PurchaseHistory, split: Split, epochs: int, grain: Grain, metrics: Metrics
+        self, history: PurchaseHistory, split: Split, manner: Manner, grain: Grain, metrics: Metrics
     ) -> Release:
-        """A model that has learnt from all days, as often as the judged one did from its own."""
+        """A model that has learnt from all days, as the judged one did from its own."""
         with timed_step(self.progress, LEARNING_ALL):
-            model = grains.fit(history.purchases, grain, self.learning, self.progress, epochs).model
+            model = grains.fit(history.purchases, grain, self.learning, self.progress, manner).model
         with timed_step(self.progress, "exporting"):
             made = exported(model, golden_inputs(split.held_out, grain))
         return release_of(self.systems.name, made, history, grain, metrics)

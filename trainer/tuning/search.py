@@ -22,7 +22,8 @@ import numpy as np
 
 from trainer.errors import NotEnoughData
 from trainer.next_purchase.examples import Examples, order_examples
-from trainer.next_purchase.training import FEWEST_WATCHED, Task
+from trainer.next_purchase.manner import FEWEST_WATCHED
+from trainer.next_purchase.task import Manner, Task
 from trainer.progress import Progress, Silent, timed_step
 from trainer.purchases import Purchases
 from trainer.settings import TrainerSettings
@@ -89,7 +90,7 @@ class Trials:
         widths = {name: getattr(tried, name) for name in ("embedding", "state", "item_dropout", "state_dropout")}
         task = replace(self.task, settings=settings, architecture=replace(self.task.architecture, **widths))
         with timed_step(self.progress, f"{tried}; {epochs} epochs"):
-            model, _ = task.fit(self.learnt, epochs, Silent())
+            model, _ = task.fit(self.learnt, Manner(epochs), Silent())
             loss = task.loss(model, self.validated)
             self.progress.noted(f"loss {loss:.4f}")
         return loss

@@ -1,0 +1,113 @@
+"""How to learn is found out on the newest examples."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from tests.shops import favourites
+from trainer.models.model import LossCurve
+from trainer.next_purchase import manner
+from trainer.next_purchase.batches import Batches
+from trainer.next_purchase.examples import Examples, order_examples
+from trainer.next_purchase.loss import EACH, MORE_OF_EACH
+from trainer.next_purchase.manner import FEWEST_WATCHED, HOW, WATCHED_SHARE, best_manner, list_quality
+from trainer.next_purchase.task import Manner, Task
+from trainer.nightly.timings import Timings
+from trainer.progress import Silent
+from trainer.settings import TrainerSettings
+
+SHOP = favourites(n_users=60, n_items=90, days=120).purchases
+EXAMPLES = order_examples(SHOP)
+USUAL = Manner(2)
+
+
+class Tried(NamedTuple):
+    """Stands where a model does, and is told apart by how it has learnt."""
+
+    manner: Manner
+    learnt_from: int
+
+
+Found = Callable[[int], Manner]
+
+
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Found:
+    """What is found where models that have learnt so often surprise so little, and lists are so good."""
+    surprise, quality = request.param
+
+    def fit(_: Task, examples: Examples, manner: Manner, *__: object) -> tuple[Tried, LossCurve]:
+        return Tried(manner, len(examples)), LossCurve(())
+
+    def loss(_: Task, model: Tried, examples: Examples) -> float:
+        assert model.learnt_from + len(examples) == len(EXAMPLES)
+        return float(surprise[model.manner.epochs])
+
+    monkeypatch.setattr(Task, "fit", fit)
+    monkeypatch.setattr(Task, "loss", loss)
+    monkeypatch.setattr(manner, "list_quality", lambda model, _: quality[model.manner.each])
+
+    def of(most_epochs: int) -> Manner:
+        settings = TrainerSettings(epochs=USUAL.epochs, most_epochs=most_epochs)
+        return best_manner(Task.of(SHOP, EXAMPLES, settings), EXAMPLES, Silent())
+
+    return of
+
+
+EVEN_LESS = {2: 3.0, 4: 2.0, 8: 1.0, 16: 0.5}
+LESS_AND_MORE = {2: 3.0, 4: 2.0, 8: 2.5}
+NO_BETTER = {EACH: 0.5, MORE_OF_EACH: 0.5}
+BETTER = {EACH: 0.5, MORE_OF_EACH: 0.6}
+
+
+@pytest.mark.parametrize("found", [(LESS_AND_MORE, NO_BETTER)], indirect=True)
+def test_it_is_learnt_twice_as_often_as_long_as_that_surprises_less(found: Found) -> None:
+    assert found(24) == Manner(4)
+
+
+@pytest.mark.parametrize("found", [(EVEN_LESS, NO_BETTER)], indirect=True)
+def test_and_not_more_often_than_settings_allow(found: Found) -> None:
+    assert found(15) == Manner(8)
+
+
+@pytest.mark.parametrize("found", [(LESS_AND_MORE, BETTER)], indirect=True)
+def test_each_item_counts_more_where_that_makes_better_lists(found: Found) -> None:
+    assert found(24) == Manner(4, MORE_OF_EACH)
+
+
+@pytest.mark.parametrize("found", [(EVEN_LESS, BETTER)], indirect=True)
+def test_where_settings_leave_no_choice_nothing_is_tried(found: Found) -> None:
+    assert found(2 * USUAL.epochs - 1) == USUAL
+
+
+def test_too_few_orders_tell_nothing() -> None:
+    few = EXAMPLES.newest(int((FEWEST_WATCHED - 1) / WATCHED_SHARE))
+    steps = Timings(Silent(), {})
+    settings = TrainerSettings(epochs=USUAL.epochs)
+    assert best_manner(Task.of(SHOP, few, settings), few, steps) == USUAL
+    assert HOW not in [step.step for step in steps.done]
+
+
+def test_lists_are_good_that_begin_with_what_was_bought() -> None:
+    class Ranking:
+        """Knows what is in every order, or puts it last."""
+
+        def __init__(self, sign: int) -> None:
+            self.sign = sign
+            self.targets = iter([targets for _, targets, _ in batches()])
+
+        def __call__(self, inputs: object) -> np.ndarray:
+            bought = next(self.targets)
+            logits = np.zeros((len(bought), SHOP.vocabulary_size))
+            np.put_along_axis(logits, bought, self.sign, axis=1)
+            return logits
+
+    def batches() -> Batches:
+        return Task.of(SHOP, EXAMPLES, TrainerSettings()).batches(EXAMPLES)
+
+    n_bought = (EXAMPLES.targets > 0).sum(axis=1)
+    best = (1 + 1 + np.minimum(n_bought, 5) / 5) / 3
+    assert list_quality(Ranking(1), batches()) == pytest.approx(best.mean())
+    assert list_quality(Ranking(-1), batches()) == 0
