@@ -11,7 +11,7 @@ from trainer.models.model import LossCurve
 from trainer.next_purchase import manner
 from trainer.next_purchase.batches import Batches
 from trainer.next_purchase.examples import Examples, order_examples
-from trainer.next_purchase.loss import EACH, MORE_OF_EACH
+from trainer.next_purchase.loss import Aim
 from trainer.next_purchase.manner import FEWEST_WATCHED, HOW, WATCHED_SHARE, best_manner, list_quality
 from trainer.next_purchase.task import Manner, Task
 from trainer.nightly.timings import Timings
@@ -47,7 +47,7 @@ def found(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Fo
 
     monkeypatch.setattr(Task, "fit", fit)
     monkeypatch.setattr(Task, "loss", loss)
-    monkeypatch.setattr(manner, "list_quality", lambda model, _: quality[model.manner.each])
+    monkeypatch.setattr(manner, "list_quality", lambda model, _: quality[model.manner.aim])
 
     def of(most_epochs: int) -> Manner:
         settings = TrainerSettings(epochs=USUAL.epochs, most_epochs=most_epochs)
@@ -58,8 +58,8 @@ def found(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Fo
 
 EVEN_LESS = {2: 3.0, 4: 2.0, 8: 1.0, 16: 0.5}
 LESS_AND_MORE = {2: 3.0, 4: 2.0, 8: 2.5}
-NO_BETTER = {EACH: 0.5, MORE_OF_EACH: 0.5}
-BETTER = {EACH: 0.5, MORE_OF_EACH: 0.6}
+NO_BETTER = {Aim.ANY: 0.5, Aim.MANY: 0.5}
+BETTER = {Aim.ANY: 0.5, Aim.MANY: 0.6}
 
 
 @pytest.mark.parametrize("found", [(LESS_AND_MORE, NO_BETTER)], indirect=True)
@@ -73,8 +73,8 @@ def test_and_not_more_often_than_settings_allow(found: Found) -> None:
 
 
 @pytest.mark.parametrize("found", [(LESS_AND_MORE, BETTER)], indirect=True)
-def test_each_item_counts_more_where_that_makes_better_lists(found: Found) -> None:
-    assert found(24) == Manner(4, MORE_OF_EACH)
+def test_the_aim_is_the_one_that_makes_better_lists(found: Found) -> None:
+    assert found(24) == Manner(4, Aim.MANY)
 
 
 @pytest.mark.parametrize("found", [(EVEN_LESS, BETTER)], indirect=True)

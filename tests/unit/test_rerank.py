@@ -17,7 +17,7 @@ from trainer.next_purchase.architecture import Architecture
 from trainer.next_purchase.examples import Examples, order_examples
 from trainer.next_purchase.facts import FACTS, N_FACTS, Ledger
 from trainer.next_purchase.habits import habits
-from trainer.next_purchase.loss import EACH
+from trainer.next_purchase.loss import Aim
 from trainer.next_purchase.network import FirstStage, NextPurchaseModel, Tables
 from trainer.next_purchase.order_ranker import NextPurchaseRanker
 from trainer.next_purchase.rerank import Evidence, Rerank, SecondStage, Shortlist
@@ -153,7 +153,7 @@ def test_each_block_is_listed_by_a_first_stage_that_has_seen_nothing_of_it(monke
         return untaught(past)
 
     monkeypatch.setattr(rerank_fit, "EPOCHS", 1)
-    second_stage(SHOP, examples, first_stage, WIDTH, EACH, seed=1)
+    second_stage(SHOP, examples, first_stage, WIDTH, Aim.ANY, seed=1)
     begins = [int(examples.moments.before[int(share * len(examples))]) for share in LEARNT_FROM]
     assert [len(past) for past in pasts] == begins
 
@@ -162,7 +162,7 @@ def test_each_block_is_listed_by_a_first_stage_that_has_seen_nothing_of_it(monke
 def test_it_learns_what_the_first_stage_does_not_know() -> None:
     past, later = parted(SHOP)
     first = untaught(past)
-    second = second_stage(past, order_examples(past), untaught, WIDTH, EACH, seed=1)
+    second = second_stage(past, order_examples(past), untaught, WIDTH, Aim.ANY, seed=1)
     assert second is not None
 
     def hits(model: NextPurchaseModel) -> float:
@@ -177,12 +177,12 @@ def test_it_learns_what_the_first_stage_does_not_know() -> None:
 def test_where_no_list_holds_what_was_bought_nothing_is_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rerank, "MOST_CANDIDATES", 1)
     never_again = markov(n_users=100, n_items=3_000, n_lines=9).purchases
-    assert second_stage(never_again, order_examples(never_again), untaught, WIDTH, EACH, seed=1) is None
+    assert second_stage(never_again, order_examples(never_again), untaught, WIDTH, Aim.ANY, seed=1) is None
 
 
 def test_of_few_orders_nothing_is_learnt() -> None:
     few = order_examples(SHOP).rows(slice(0, FEWEST_LISTS))
-    assert second_stage(SHOP, few, untaught, WIDTH, EACH, seed=1) is None
+    assert second_stage(SHOP, few, untaught, WIDTH, Aim.ANY, seed=1) is None
 
 
 def test_each_first_stage_learns_from_at_most_so_many_of_the_newest_orders(monkeypatch: pytest.MonkeyPatch) -> None:

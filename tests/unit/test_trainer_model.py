@@ -16,7 +16,7 @@ from trainer.export import Exported, check, export, run_onnx
 from trainer.holdout import Split, measure, split_by_time
 from trainer.next_purchase import task
 from trainer.next_purchase.examples import Examples, inputs_of, visible_lines
-from trainer.next_purchase.loss import OrderLoss
+from trainer.next_purchase.loss import Aim, OrderLoss
 from trainer.next_purchase.order_ranker import NextPurchaseRanker
 from trainer.next_purchase.task import Manner
 from trainer.next_purchase.training import Learnt, learn
@@ -152,18 +152,20 @@ def test_padding_counts_nowhere_in_the_loss() -> None:
     assert float(one) == pytest.approx(-1.3 * math.log(probability), rel=1e-5)
 
 
-def test_the_loss_asks_for_any_item_of_the_order() -> None:
-    logits = keras.ops.convert_to_tensor([[-1e9, -1e9, 5.0, 0.0, -5.0]])
-    both = OrderLoss(each=0)(keras.ops.convert_to_tensor([[2, 4]]), logits)
-    assert float(both) == pytest.approx(0.0067, abs=1e-3)
-
-
-def test_each_item_counts_the_same_however_large_its_order() -> None:
-    logits = keras.ops.convert_to_tensor([[-1e9, -1e9, 1.0, 2.0, 0.5]] * 2)
-    small_and_large = keras.ops.convert_to_tensor([[3, 0], [2, 4]])
-    of_any, of_each = (float(OrderLoss(each=each)(small_and_large, logits)) for each in (0, 1))
-    log_p = np.array([1.0, 2.0, 0.5]) - math.log(math.exp(1) + math.exp(2) + math.exp(0.5))
-    assert of_each - of_any == pytest.approx(-log_p.mean(), rel=1e-5)
+@pytest.mark.parametrize("aim", Aim)
+def test_the_loss_asks_for_any_item_of_an_order_and_for_each(aim: Aim) -> None:
+    small, large = [3], [2, 3, 4]
+    logits = np.array([1.0, 2.0, 0.5])
+    log_p = dict(zip(large, logits - math.log(np.exp(logits).sum()), strict=True))
+    of_any = [-math.log(sum(math.exp(log_p[item]) for item in order)) for order in (small, large)]
+    of_each = [-sum(log_p[item] for item in order) for order in (small, large)]
+    expected = {
+        Aim.ANY: np.add(of_any, 0.3 * np.divide(of_each, [1, 3])),
+        Aim.MANY: np.add(of_any, 3 * np.divide(of_each, 2)),
+    }
+    targets = keras.ops.convert_to_tensor([[*small, 0, 0], large])
+    of_all = keras.ops.convert_to_tensor([[-1e9, -1e9, *logits]] * 2)
+    assert float(OrderLoss(aim)(targets, of_all)) == pytest.approx(expected[aim].mean(), rel=1e-5)
 
 
 def test_a_shop_with_few_items_answers_with_all_of_them(learnt: Learnt, split: Split, inputs: ModelInputs) -> None:

@@ -1,4 +1,4 @@
-"""How to learn is found out on the newest examples: how much each item of an order counts, and how often to learn."""
+"""How to learn is found out on the newest examples: with which aim, and how often."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +9,7 @@ from serving.features import FIRST_ITEM, PADDING, ModelInputs
 from trainer.backtest.metrics import hit_rate, ndcg, precision
 from trainer.next_purchase.batches import Batches
 from trainer.next_purchase.examples import Examples
-from trainer.next_purchase.loss import MORE_OF_EACH
+from trainer.next_purchase.loss import Aim
 from trainer.next_purchase.task import Manner, Task
 from trainer.next_purchase.tensors import Tensor
 from trainer.progress import Progress, timed_step
@@ -29,20 +29,20 @@ def best_manner(task: Task, examples: Examples, progress: Progress) -> Manner:
         return usual
     with timed_step(progress, HOW):
         manner = _best(task, examples, usual, n_watched, progress)
-        progress.noted(f"{manner.epochs} times from each order, of which each item counts {manner.each:g}")
+        progress.noted(f"{manner.epochs} times from each order, to find {manner.aim.value}")
     return manner
 
 
 def _best(task: Task, examples: Examples, usual: Manner, n_watched: int, progress: Progress) -> Manner:
     """By the last `n_watched` of the examples, which the models that are compared do not learn from.
 
-    Each item counts more where that makes better lists, and each example is learnt from twice as often as long as the
-    watched ones then surprise less.
+    The aim is the one that makes better lists, and each example is learnt from twice as often as long as the watched
+    ones then surprise less.
     """
     older, newer = examples.rows(slice(0, -n_watched)), examples.rows(slice(-n_watched, None))
     task = replace(task, known=task.known.before(int(newer.moments.before[0])))
     manner, model = usual, task.fit(older, usual, progress)[0]
-    another = usual._replace(each=MORE_OF_EACH)
+    another = usual._replace(aim=Aim.MANY)
     other = task.fit(older, another, progress)[0]
     if list_quality(other, task.batches(newer)) > list_quality(model, task.batches(newer)):
         manner, model = another, other

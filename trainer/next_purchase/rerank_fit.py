@@ -24,7 +24,7 @@ from trainer.next_purchase.batches import drawn_away, training_inputs
 from trainer.next_purchase.examples import Examples, visible_lines
 from trainer.next_purchase.facts import Ledger
 from trainer.next_purchase.habits import habits
-from trainer.next_purchase.loss import ShortlistLoss
+from trainer.next_purchase.loss import Aim, ShortlistLoss
 from trainer.next_purchase.network import FirstStage
 from trainer.next_purchase.rerank import Evidence, Rerank, SecondStage
 from trainer.purchases import Purchases
@@ -66,13 +66,12 @@ def second_stage(
     examples: Examples,
     first_stage: Callable[[Purchases], FirstStage],
     width: int,
-    each: float,
+    aim: Aim,
     seed: int,
 ) -> SecondStage | None:
     """For a first stage that has learnt from the whole past; none where there is too little to learn from, or nothing.
 
-    `first_stage` learns from a part of the past; `width` is how many columns the habits have, `each` how much each item
-    counts.
+    `first_stage` learns from a part of the past; `width` is how many columns the habits have.
     """
     if len(examples) * (1 - LEARNT_FROM[0]) < FEWEST_LISTS:
         return None
@@ -84,7 +83,7 @@ def second_stage(
     older, newest = Lists.joined(blocks[:-1]), blocks[-1]
     if len(older.logit) + len(newest.logit) < FEWEST_LISTS or not len(newest.logit):
         return None
-    loss = ShortlistLoss(each)
+    loss = ShortlistLoss(aim)
     if not _helps(_learnt(older, loss, seed), loss, newest):
         return None
     return SecondStage(Evidence(habits(past, width)), _learnt(Lists.joined(blocks), loss, seed))

@@ -14,7 +14,7 @@ from trainer.next_purchase.batches import Batches
 from trainer.next_purchase.companions import starting_vectors
 from trainer.next_purchase.examples import Examples
 from trainer.next_purchase.facts import ItemFacts, Ledger
-from trainer.next_purchase.loss import EACH, OrderLoss
+from trainer.next_purchase.loss import Aim, OrderLoss
 from trainer.next_purchase.network import FirstStage, Tables
 from trainer.progress import Progress
 from trainer.purchases import Purchases
@@ -32,8 +32,7 @@ class Manner(NamedTuple):
 
     epochs: int
     """How often from each example."""
-    each: float = EACH
-    """How much each item of an order counts, beside that any of them is found: see OrderLoss."""
+    aim: Aim = Aim.ANY
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Task:
         batches = self.batches(examples)
         optimizer = _optimizer(len(batches) * manner.epochs, self.settings.learning_rate)
         # XLA would compile for longer than it saves.
-        model.compile(optimizer, OrderLoss(manner.each), jit_compile=False)
+        model.compile(optimizer, OrderLoss(manner.aim), jit_compile=False)
         told = model.fit(batches.dataset(), epochs=manner.epochs, shuffle=False, verbose=0, callbacks=[Told(progress)])
         return model, LossCurve(tuple(told.history["loss"]))
 

@@ -61,4 +61,4 @@ def _second_stage(task: Task, examples: Examples, manner: Manner, progress: Prog
         older = order_examples(known).newest(settings.most_orders)
         return Task.of(known, older, settings, parts).fit(older, manner, progress)[0]
 
-    return second_stage(task.known, examples, first_stage, settings.embedding, manner.each, settings.seed)
+    return second_stage(task.known, examples, first_stage, settings.embedding, manner.aim, settings.seed)
