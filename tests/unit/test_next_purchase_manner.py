@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from serving.features import Float32s
 from tests.shops import favourites
 from trainer.models.model import LossCurve
 from trainer.next_purchase import manner
-from trainer.next_purchase.batches import Batches
 from trainer.next_purchase.examples import Examples, order_examples
 from trainer.next_purchase.loss import Aim
-from trainer.next_purchase.manner import FEWEST_WATCHED, HOW, WATCHED_SHARE, best_manner, list_quality
+from trainer.next_purchase.manner import FEWEST_WATCHED, HOW, WATCHED_SHARE, best_manner, clearly_better, precisions
 from trainer.next_purchase.task import Manner, Task
 from trainer.nightly.timings import Timings
 from trainer.progress import Silent
@@ -47,7 +47,7 @@ def found(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Fo
 
     monkeypatch.setattr(Task, "fit", fit)
     monkeypatch.setattr(Task, "loss", loss)
-    monkeypatch.setattr(manner, "list_quality", lambda model, _: quality[model.manner.aim])
+    monkeypatch.setattr(manner, "precisions", lambda model, _: quality[model.manner.aim])
 
     def of(most_epochs: int) -> Manner:
         settings = TrainerSettings(epochs=USUAL.epochs, most_epochs=most_epochs)
@@ -58,8 +58,9 @@ def found(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Fo
 
 EVEN_LESS = {2: 3.0, 4: 2.0, 8: 1.0, 16: 0.5}
 LESS_AND_MORE = {2: 3.0, 4: 2.0, 8: 2.5}
-NO_BETTER = {Aim.ANY: 0.5, Aim.MANY: 0.5}
-BETTER = {Aim.ANY: 0.5, Aim.MANY: 0.6}
+OF_ORDERS = np.array([0.0, 0.2, 0.4] * 20)
+NO_BETTER = {Aim.ANY: OF_ORDERS, Aim.MANY: OF_ORDERS}
+BETTER = {Aim.ANY: OF_ORDERS, Aim.MANY: OF_ORDERS + 0.2}
 
 
 @pytest.mark.parametrize("found", [(LESS_AND_MORE, NO_BETTER)], indirect=True)
@@ -73,7 +74,7 @@ def test_and_not_more_often_than_settings_allow(found: Found) -> None:
 
 
 @pytest.mark.parametrize("found", [(LESS_AND_MORE, BETTER)], indirect=True)
-def test_the_aim_is_the_one_that_makes_better_lists(found: Found) -> None:
+def test_the_aim_is_to_find_many_items_where_lists_then_hold_more(found: Found) -> None:
     assert found(24) == Manner(4, Aim.MANY)
 
 
@@ -90,24 +91,26 @@ def test_too_few_orders_tell_nothing() -> None:
     assert HOW not in [step.step for step in steps.done]
 
 
-def test_lists_are_good_that_begin_with_what_was_bought() -> None:
-    class Ranking:
-        """Knows what is in every order, or puts it last."""
+@pytest.mark.parametrize(("lead", "clear"), [(0.02, False), (0.1, True), (-0.1, False)])
+def test_better_by_chance_is_not_clearly_better(lead: float, clear: bool) -> None:
+    others, chance = np.tile(OF_ORDERS, 2), np.tile([0.2, -0.2], len(OF_ORDERS))
+    assert clearly_better(others + lead + chance, others) is clear
+    assert not clearly_better(others, others)
 
-        def __init__(self, sign: int) -> None:
-            self.sign = sign
-            self.targets = iter([targets for _, targets, _ in batches()])
 
-        def __call__(self, inputs: object) -> np.ndarray:
-            bought = next(self.targets)
-            logits = np.zeros((len(bought), SHOP.vocabulary_size))
-            np.put_along_axis(logits, bought, self.sign, axis=1)
-            return logits
+@pytest.mark.parametrize("best_first", [True, False])
+def test_precision_is_that_of_the_list_for_each_order(best_first: bool) -> None:
+    batches = Task.of(SHOP, EXAMPLES, TrainerSettings()).batches(EXAMPLES)
+    asked = [targets for _, targets, _ in Task.of(SHOP, EXAMPLES, TrainerSettings()).batches(EXAMPLES)]
+    bought = iter(asked)
 
-    def batches() -> Batches:
-        return Task.of(SHOP, EXAMPLES, TrainerSettings()).batches(EXAMPLES)
+    def model(_: object) -> Float32s:
+        """Knows what is in every order, and puts it first or last."""
+        targets = next(bought)
+        logits = np.zeros((len(targets), SHOP.vocabulary_size), np.float32)
+        np.put_along_axis(logits, targets, 1 if best_first else -1, axis=1)
+        return logits
 
-    n_bought = (EXAMPLES.targets > 0).sum(axis=1)
-    best = (1 + 1 + np.minimum(n_bought, 5) / 5) / 3
-    assert list_quality(Ranking(1), batches()) == pytest.approx(best.mean())
-    assert list_quality(Ranking(-1), batches()) == 0
+    n_bought = (np.concatenate(asked) > 0).sum(axis=1)
+    expected = np.minimum(n_bought, 5) / 5 if best_first else np.zeros(len(EXAMPLES))
+    np.testing.assert_allclose(precisions(model, batches), expected)
