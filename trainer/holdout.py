@@ -55,7 +55,7 @@ def measure(ranker: Ranker, split: Split) -> Metrics:
     # On the visit last: what a ranker has observed by then, it must not have known before.
     ranked = {
         "own_frequency_": by_own_frequency(held_out, bought, k),
-        "popularity_": np.repeat(_top(bought[None].astype(float), k), len(held_out), axis=0),
+        "popularity_": np.repeat(best(bought[None].astype(float), k), len(held_out), axis=0),
         "": by_ranker(ranker, right_after, k, len(split.past)),
         "on_the_visit_": by_ranker(ranker, held_out.moments, k, len(split.past)),
     }
@@ -75,14 +75,14 @@ def popularity(past: Purchases) -> Int64s:
 
 def by_ranker(ranker: Ranker, moments: Moments, k: int, observed: int) -> Int32s:
     """The model's k best items at each moment, [n, k]; between two batches it observes what has happened."""
-    best = []
+    tops = []
     for start in range(0, len(moments), BATCH):
         batch = moments.rows(slice(start, start + BATCH))
         until = max(observed, int(batch.before[0]))
         ranker.observe(moments.purchases, observed, until)
         observed = until
-        best.append(_top(ranker.scores(batch), k))
-    return np.concatenate(best)
+        tops.append(best(ranker.scores(batch), k))
+    return np.concatenate(tops)
 
 
 def by_own_frequency(examples: Examples, bought: Int64s, k: int) -> Int32s:
@@ -90,29 +90,30 @@ def by_own_frequency(examples: Examples, bought: Int64s, k: int) -> Int32s:
     item, size = examples.moments.purchases.item, len(bought)
     tie_break = bought / (bought.max() + 1)
     counts = (np.bincount(item[examples.moments.history(row)], minlength=size)[:size] for row in range(len(examples)))
-    return np.concatenate([_top((own + tie_break)[None], k) for own in counts])
+    return np.concatenate([best((own + tie_break)[None], k) for own in counts])
 
 
 def hit_rate(top: Int32s, targets: Int32s) -> float:
     """Share of the rows of `top` [n, k] that hold any of their `targets` [n, T]."""
-    return float(_hits(top, targets).any(axis=1).mean())
+    return float(hits(top, targets).any(axis=1).mean())
 
 
 def ndcg(top: Int32s, targets: Int32s) -> float:
     """Normalised discounted cumulative gain of `top` [n, k] for their `targets` [n, T]."""
     discount = 1 / np.log2(np.arange(2, top.shape[1] + 2))
     n_targets = np.clip((targets != PADDING).sum(axis=1), 1, top.shape[1])
-    return float(((_hits(top, targets) * discount).sum(axis=1) / discount.cumsum()[n_targets - 1]).mean())
+    return float(((hits(top, targets) * discount).sum(axis=1) / discount.cumsum()[n_targets - 1]).mean())
 
 
-def _hits(top: Int32s, targets: Int32s) -> NDArray[np.bool_]:
-    hits: NDArray[np.bool_] = (top[:, :, None] == targets[:, None, :]).any(axis=2)
-    return hits
+def hits(top: Int32s, targets: Int32s) -> NDArray[np.bool_]:
+    """Which of `top` [n, k] are among their `targets` [n, T]: [n, k]."""
+    found: NDArray[np.bool_] = (top[:, :, None] == targets[:, None, :]).any(axis=2)
+    return found
 
 
-def _top(scores: NDArray[np.floating], k: int) -> Int32s:
+def best(scores: NDArray[np.floating], k: int) -> Int32s:
     """The k best items of each row, best first; padding and unknown are none: [n, k]."""
     scores = scores[:, FIRST_ITEM:]
-    best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-    order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
-    return (np.take_along_axis(best, order, axis=1) + FIRST_ITEM).astype(np.int32)
+    top = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+    order = np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1, kind="stable")
+    return (np.take_along_axis(top, order, axis=1) + FIRST_ITEM).astype(np.int32)

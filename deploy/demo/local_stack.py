@@ -139,7 +139,7 @@ def settings_for(
             datadir=str(folder / "gateway"),
             keys_file=str(folder / "gateway-keys.json"),
         ),
-        # A night has time to find out how often to learn from each order; whoever watches a demo has not.
+        # A night has time to find out how to learn; whoever watches a demo has not.
         trainer=TrainerSettings(
             most_epochs=TrainerSettings().epochs, rerank=False, datadir=str(folder / "trainer"), tuned=""
         ),

@@ -76,6 +76,12 @@ def test_what_is_kept_is_not_the_last_step_alone(split: Split, monkeypatch: pyte
     assert max(np.abs(kept - stepped).max() for kept, stepped in weights) > 1e-4
 
 
+def test_another_aim_learns_something_else(split: Split) -> None:
+    one, other = (learn(split.past, SETTINGS, Silent(), Manner(1, aim)).model.first for aim in Aim)
+    weights = zip(one.trainable_variables, other.trainable_variables, strict=True)
+    assert max(np.abs(of_any - of_many).max() for of_any, of_many in weights) > 1e-3
+
+
 def test_the_same_seed_learns_the_same(learnt: Learnt, split: Split) -> None:
     again = learn(split.past, SETTINGS, Silent(), Manner(EPOCHS))
     one, other = (NextPurchaseRanker(each).scores(split.held_out.moments) for each in (learnt, again))

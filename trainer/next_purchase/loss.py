@@ -27,7 +27,7 @@ class OrderLoss(keras.losses.Loss):  # type: ignore[misc] # Keras has no types
 
     The first part asks for any item of the order, as the top of a list is judged: minus the logarithm of their summed
     probability. The second one asks for each of them: where the aim is to find any, every order counts the same there;
-    where it is to find many, every item. Padding counts nowhere.
+    where it is to find many, every item of a batch. Padding counts nowhere.
     """
 
     def __init__(self, aim: Aim = Aim.ANY) -> None:

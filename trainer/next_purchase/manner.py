@@ -7,6 +7,7 @@ import numpy as np
 
 from serving.features import FIRST_ITEM, PADDING, ModelInputs
 from trainer.backtest.metrics import Values, precision
+from trainer.holdout import best, hits
 from trainer.next_purchase.batches import Batches
 from trainer.next_purchase.examples import Examples
 from trainer.next_purchase.loss import Aim
@@ -68,8 +69,7 @@ def precisions(model: Callable[[ModelInputs], Tensor], batches: Batches) -> Valu
     """Precision@5 of the list for each order: [n]; the model gives logits [B, V]."""
     of_batches = []
     for inputs, targets, _ in batches:
-        logits = np.asarray(model(inputs))[:, FIRST_ITEM:]
-        listed = np.argsort(-logits, axis=1, kind="stable")[:, :5] + FIRST_ITEM
-        hits = (listed[:, :, None] == targets[:, None, :]).any(axis=2)
-        of_batches.append(precision(hits, (targets != PADDING).sum(axis=1), 5))
+        logits = np.asarray(model(inputs))
+        listed = best(logits, min(5, logits.shape[1] - FIRST_ITEM))
+        of_batches.append(precision(hits(listed, targets), (targets != PADDING).sum(axis=1), 5))
     return np.concatenate(of_batches)

@@ -20,6 +20,7 @@ import tensorflow
 from numpy.typing import NDArray
 
 from serving.features import Float32s, Int64s
+from trainer.holdout import hits
 from trainer.next_purchase.batches import drawn_away, training_inputs
 from trainer.next_purchase.examples import Examples, visible_lines
 from trainer.next_purchase.facts import Ledger
@@ -118,7 +119,7 @@ def _lists(
         asked = examples.rows(rows)
         inputs = training_inputs(lines, asked.asked(away[rows]), facts)
         item, logit, told = (values.numpy() for values in shortlist(inputs))
-        bought = (item[:, :, None] == asked.targets[:, None, :]).any(axis=2)
+        bought = hits(item, asked.targets)
         hit = bought.any(axis=1)
         parts.append(Lists(logit[hit], told[hit], bought[hit].astype(np.float32)))
     return Lists.joined(parts)
