@@ -11,9 +11,9 @@ from tests.unit.test_next_line import purchases_of
 from trainer import faithfulness
 from trainer.export import export, run_onnx
 from trainer.models.model import Grain
+from trainer.next_purchase import grains
 from trainer.next_purchase.examples import Examples, inputs_of, order_examples, visible_lines
-from trainer.next_purchase.grains import STEPS_PER_EPOCH, Fitted, asked, fit, line_training, sizes, suiting
-from trainer.next_purchase.task import Manner
+from trainer.next_purchase.grains import STEPS_PER_EPOCH, Fitted, asked, fit, fit_again, line_training, sizes, suiting
 from trainer.progress import Silent
 from trainer.purchases import Moments, Purchases
 from trainer.settings import TrainerSettings
@@ -49,7 +49,9 @@ def shop(grain: Grain) -> Purchases:
 @pytest.fixture(scope="module")
 @without_graphs()
 def fitted(shop: Purchases, grain: Grain) -> Fitted:
-    return fit(shop, grain, SETTINGS, Silent(), Manner(1))
+    with pytest.MonkeyPatch.context() as few_steps:
+        few_steps.setattr(grains, "STEPS_PER_EPOCH", 2)
+        return fit(shop, grain, SETTINGS, Silent())
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +81,11 @@ def test_reasons_are_judged_at_either_grain(fitted: Fitted, inputs: ModelInputs)
 
 
 @without_graphs()
-def test_a_model_learns_as_often_as_it_is_told(shop: Purchases, grain: Grain) -> None:
-    assert fit(shop, grain, SETTINGS, Silent(), Manner(2)).manner.epochs == 2
+def test_from_a_longer_past_a_model_learns_as_often_as_before(shop: Purchases, fitted: Fitted) -> None:
+    others = TrainerSettings(epochs=fitted.epochs + 1, most_epochs=fitted.epochs + 1)
+    again = fit_again(shop, others, Silent(), fitted)
+    assert again.epochs == fitted.epochs
+    assert again.model is not fitted.model
 
 
 def test_settings_limit_how_often_lines_are_learnt_from_and_a_number_that_is_given_is_kept() -> None:

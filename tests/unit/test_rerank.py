@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow
 from msgspec import structs
 
 from serving.features import FIRST_ITEM, SEQUENCE_LENGTH, Float32s, ModelInputs
@@ -17,13 +18,13 @@ from trainer.next_purchase.architecture import Architecture
 from trainer.next_purchase.examples import Examples, order_examples
 from trainer.next_purchase.facts import FACTS, N_FACTS, Ledger
 from trainer.next_purchase.habits import habits
-from trainer.next_purchase.loss import Aim
+from trainer.next_purchase.loss import Aim, ShortlistLoss
 from trainer.next_purchase.network import FirstStage, NextPurchaseModel, Tables
 from trainer.next_purchase.order_ranker import NextPurchaseRanker
 from trainer.next_purchase.rerank import Evidence, Rerank, SecondStage, Shortlist
-from trainer.next_purchase.rerank_fit import FEWEST_LISTS, LEARNT_FROM, second_stage
+from trainer.next_purchase.rerank_fit import FEWEST_LISTS, LEARNT_FROM, Lists, Reranking, second_stage
 from trainer.next_purchase.task import Manner, Task
-from trainer.next_purchase.training import FIRST_STAGE, SECOND_STAGE, Learnt, learn
+from trainer.next_purchase.training import FIRST_STAGE, SECOND_STAGE, Learnt, learn, learn_again
 from trainer.nightly.timings import Timings
 from trainer.progress import Silent
 from trainer.purchases import Purchases
@@ -143,34 +144,54 @@ def parted(purchases: Purchases) -> tuple[Purchases, Examples]:
     return purchases.before(position), examples.rows(examples.moments.before >= position)
 
 
+def learnt_of(model: NextPurchaseModel, past: Purchases, lists: Lists | None = None) -> Learnt:
+    facts = Ledger(past, past.vocabulary_size).facts()
+    return Learnt(model, facts, Manner(1), LossCurve(()), past, lists)
+
+
+def lists_of(model: NextPurchaseModel) -> Lists:
+    """As if of each the best item had been bought."""
+    found = listed(model)
+    bought = np.zeros(found.logit.shape, np.float32)
+    bought[:, 0] = 1
+    return Lists(found.logit, found.evidence, bought)
+
+
 @pytest.mark.usefixtures("few_are_enough")
-def test_each_block_is_listed_by_a_first_stage_that_has_seen_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_block_is_listed_by_the_two_first_stages_that_end_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     examples = order_examples(SHOP)
-    pasts: list[Purchases] = []
+    learnt_from: list[int] = []
+    listed: list[tuple[int, int]] = []
 
     def first_stage(past: Purchases) -> FirstStage:
-        pasts.append(past)
+        learnt_from.append(len(past))
         return untaught(past)
 
-    monkeypatch.setattr(rerank_fit, "EPOCHS", 1)
+    def lists_for(asked: Examples) -> Lists:
+        assert asked.moments.before.min() >= learnt_from[-1]
+        listed.append((learnt_from[-1], int(asked.moments.before[0])))
+        return one
+
+    one = lists_of(with_second_stage(SHOP, taught=False))
+    monkeypatch.setattr(rerank_fit, "_maker", lambda *_: lists_for)
     second_stage(SHOP, examples, first_stage, WIDTH, Aim.ANY, seed=1)
     begins = [int(examples.moments.before[int(share * len(examples))]) for share in LEARNT_FROM]
-    assert [len(past) for past in pasts] == begins
+    assert learnt_from == begins
+    assert listed == [(begin, block) for n, begin in enumerate(begins) for block in begins[n : n + 2]]
 
 
 @pytest.mark.usefixtures("few_are_enough")
 def test_it_learns_what_the_first_stage_does_not_know() -> None:
     past, later = parted(SHOP)
     first = untaught(past)
-    second = second_stage(past, order_examples(past), untaught, WIDTH, Aim.ANY, seed=1)
-    assert second is not None
+    reranking = second_stage(past, order_examples(past), untaught, WIDTH, Aim.ANY, seed=1)
+    assert reranking is not None
 
     def hits(model: NextPurchaseModel) -> float:
-        ranker = NextPurchaseRanker(Learnt(model, Ledger(past, past.vocabulary_size).facts(), Manner(1), LossCurve(())))
-        scores = ranker.scores(later.moments)[:, FIRST_ITEM:]
+        scores = NextPurchaseRanker(learnt_of(model, past)).scores(later.moments)[:, FIRST_ITEM:]
         return hit_rate(np.argsort(-scores, axis=1)[:, :5].astype(np.int32) + FIRST_ITEM, later.targets)
 
-    assert hits(NextPurchaseModel(first, second)) > hits(NextPurchaseModel(first)) + 0.2
+    assert hits(NextPurchaseModel(first, reranking.stage)) > hits(NextPurchaseModel(first)) + 0.2
 
 
 @pytest.mark.usefixtures("few_are_enough")
@@ -203,12 +224,77 @@ def test_each_first_stage_learns_from_at_most_so_many_of_the_newest_orders(monke
 
 
 def test_a_training_has_both_stages_unless_it_is_told_not_to_and_tells_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    second = with_second_stage(SHOP, taught=False).second
-    monkeypatch.setattr(training, "second_stage", lambda *_: second)
+    model = with_second_stage(SHOP, taught=False)
+    assert model.second is not None
+    reranking = Reranking(model.second, lists_of(model))
+    monkeypatch.setattr(training, "second_stage", lambda *_: reranking)
     settings = TrainerSettings(epochs=1, most_epochs=1, batch_size=512, embedding=WIDTH, state=WIDTH)
     steps = Timings(Silent(), {})
     with without_graphs():
         both, one = (learn(SHOP, each, steps) for each in (settings, structs.replace(settings, rerank=False)))
-    assert both.model.second is second
+    assert both.model.second is reranking.stage
+    assert both.lists is reranking.lists
     assert one.model.second is None
+    assert one.lists is None
     assert [step.step for step in steps.done] == [FIRST_STAGE, SECOND_STAGE, FIRST_STAGE]
+
+
+def test_from_a_longer_past_it_learns_from_lists_for_the_new_orders_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    past, later = parted(SHOP)
+    model = with_second_stage(past, taught=False)
+    before = learnt_of(model, past, lists_of(model))
+    steps, fitted = Timings(Silent(), {}), []
+
+    def fit(task: Task, examples: Examples, *_: object) -> tuple[FirstStage, LossCurve]:
+        fitted.append(len(examples))
+        return untaught(task.known), LossCurve(())
+
+    monkeypatch.setattr(Task, "fit", fit)
+    monkeypatch.setattr(rerank_fit, "EPOCHS", 1)
+    again = learn_again(SHOP, TrainerSettings(embedding=WIDTH), steps, before)
+    assert fitted == [len(order_examples(SHOP))]
+    assert [step.step for step in steps.done] == [FIRST_STAGE, SECOND_STAGE]
+    assert before.lists is not None
+    assert again.lists is not None
+    n_before = len(before.lists.logit)
+    np.testing.assert_array_equal(again.lists.evidence[:n_before], before.lists.evidence)
+    assert 0 < len(again.lists.logit) - n_before <= len(later)
+    assert again.model.second is not None
+    of_the_longer_past = Evidence(habits(SHOP, WIDTH))
+    np.testing.assert_array_equal(*(each.habits.numpy() for each in (again.model.second.evidence, of_the_longer_past)))
+
+
+def test_from_a_longer_past_it_learns_nothing_where_it_had_nothing_to_learn_before() -> None:
+    past, _ = parted(SHOP)
+    before = learnt_of(NextPurchaseModel(untaught(past)), past)
+    settings = TrainerSettings(batch_size=512, embedding=WIDTH, state=WIDTH)
+    with without_graphs():
+        again = learn_again(SHOP, settings, Silent(), before)
+    assert again.model.second is None
+    assert again.lists is None
+    assert again.model.architecture.vocabulary_size == SHOP.vocabulary_size
+
+
+@pytest.mark.parametrize("aim", Aim)
+def test_a_list_may_try_five_times_where_any_item_will_do(aim: Aim) -> None:
+    few, many = [2], [0, 1, 2]
+    logits = np.array([1.0, 2.0, 0.5, -40.0])
+    p = np.exp(logits) / np.exp(logits).sum()
+    any_of = np.array([p[order].sum() for order in (few, many)])
+    of_each = np.array([-np.log(p[order]).sum() for order in (few, many)])
+    expected = {
+        Aim.ANY: -np.log(1 - (1 - any_of) ** 5) + 0.3 * of_each / [1, 3],
+        Aim.MANY: -np.log(any_of) + 3 * of_each / 2,
+    }
+    bought = np.array([[item in order for item in range(4)] for order in (few, many)], np.float32)
+    found = ShortlistLoss(aim)(bought, np.stack([logits, logits]).astype(np.float32))
+    assert float(found) == pytest.approx(expected[aim].mean(), rel=1e-5)
+
+
+def test_a_list_that_is_sure_to_miss_still_teaches() -> None:
+    logits = keras.Variable([[0.0, -40.0]])
+    with tensorflow.GradientTape() as tape:
+        loss = ShortlistLoss(Aim.ANY)(np.array([[0.0, 1.0]], np.float32), logits)
+    slope = np.asarray(tape.gradient(loss, logits.value))
+    assert np.isfinite(float(loss))
+    assert slope[0, 1] < -1

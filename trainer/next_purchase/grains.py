@@ -9,12 +9,12 @@ from trainer.models.model import Grain, Ranker
 from trainer.next_purchase.architecture import Architecture
 from trainer.next_purchase.examples import Examples
 from trainer.next_purchase.line_fit import fit_lines
+from trainer.next_purchase.line_ranker import LineRanker
 from trainer.next_purchase.line_settings import InStream, LineTraining
 from trainer.next_purchase.order_ranker import NextPurchaseRanker
 from trainer.next_purchase.runs import Run, run_of
-from trainer.next_purchase.task import Manner
 from trainer.next_purchase.tensors import Tensor
-from trainer.next_purchase.training import learn
+from trainer.next_purchase.training import Learnt, learn, learn_again
 from trainer.progress import Progress
 from trainer.purchases import Moments, Purchases
 from trainer.settings import TrainerSettings
@@ -41,8 +41,10 @@ class Fitted(NamedTuple):
     ranker: Ranker
     """Its weights stay as they are, as those of a version do."""
     model: Servable
-    manner: Manner
-    """How it was learnt; at line grain only how often counts."""
+    epochs: int
+    """How often it has learnt from each example."""
+    learnt: Learnt | None = None
+    """At order grain: what there is to go on from."""
 
 
 def suiting(past: Purchases) -> Grain:
@@ -50,18 +52,26 @@ def suiting(past: Purchases) -> Grain:
     return Grain.LINE if run_of(past) is Run.USER else Grain.ORDER
 
 
-def fit(
-    past: Purchases, grain: Grain, settings: TrainerSettings, progress: Progress, manner: Manner | None = None
-) -> Fitted:
-    """A model that has learnt from a past; the same past and settings give the same one.
-
-    `manner` is how it learns; unless given, as suits the past.
-    """
+def fit(past: Purchases, grain: Grain, settings: TrainerSettings, progress: Progress) -> Fitted:
+    """A model that has learnt from a past; the same past and settings give the same one."""
     if grain is Grain.LINE:
-        lines = fit_lines(past, line_training(settings, manner.epochs if manner else None), progress)
-        return Fitted(lines, lines.model, Manner(len(lines.loss_curve.loss)))
-    learnt = learn(past, settings, progress, manner)
-    return Fitted(NextPurchaseRanker(learnt), learnt.model, learnt.manner)
+        return _of_lines(fit_lines(past, line_training(settings), progress))
+    return _of_orders(learn(past, settings, progress))
+
+
+def fit_again(past: Purchases, settings: TrainerSettings, progress: Progress, before: Fitted) -> Fitted:
+    """A model that has learnt from a longer past as the one `before` did from its own."""
+    if before.learnt is None:
+        return _of_lines(fit_lines(past, line_training(settings, before.epochs), progress))
+    return _of_orders(learn_again(past, settings, progress, before.learnt))
+
+
+def _of_lines(ranker: LineRanker) -> Fitted:
+    return Fitted(ranker, ranker.model, len(ranker.loss_curve.loss))
+
+
+def _of_orders(learnt: Learnt) -> Fitted:
+    return Fitted(NextPurchaseRanker(learnt), learnt.model, learnt.manner.epochs, learnt)
 
 
 def line_training(settings: TrainerSettings, epochs: int | None = None) -> LineTraining:

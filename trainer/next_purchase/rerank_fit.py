@@ -1,41 +1,42 @@
 """The second stage learns from lists that the first stage made for orders it had not seen.
 
-    examples, oldest first   |---------- first stage learns ----------|-- makes lists for --|
-                             |-- learns --|-- lists --|                                           one block after the
-                             |------ learns ------|-- lists --|                                   other, each by a first
-                             |---------- learns ----------|-- lists --|                           stage of its own
+    examples, oldest first   |- learns -|------ makes lists for ------|
+                             |------ learns ------|------ makes lists for ------|            and so on: each block is
+                             |----------- learns -----------|------ makes lists for ------|  listed by the two first
+                                        |  a block          |  a block          |            stages that end before it
     all of these lists, and what was bought   ->   the second stage
 
 So it sees first stages as they are when they serve: as sure of themselves as of orders still to come. The newest block
 tells whether there is anything in it.
 """
 
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Iterable
+from itertools import chain, pairwise
 from typing import NamedTuple, Self
 
 import keras
 import numpy as np
 import tensorflow
-from numpy.typing import NDArray
 
-from serving.features import Float32s, Int64s
+from serving.features import Float32s
 from trainer.holdout import hits
 from trainer.next_purchase.batches import drawn_away, training_inputs
 from trainer.next_purchase.examples import Examples, visible_lines
 from trainer.next_purchase.facts import Ledger
 from trainer.next_purchase.habits import habits
 from trainer.next_purchase.loss import Aim, ShortlistLoss
-from trainer.next_purchase.network import FirstStage
+from trainer.next_purchase.network import FirstStage, NextPurchaseModel
 from trainer.next_purchase.rerank import Evidence, Rerank, SecondStage
 from trainer.purchases import Purchases
 
-LEARNT_FROM = (0.4, 0.55, 0.7, 0.85)
-"""The older share of the examples that each first stage learns from; it makes lists for those up to the next share."""
+LEARNT_FROM = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)
+"""The older share of the examples that each first stage learns from. Between two shares lies a block."""
+BLOCKS_LISTED = 2
+"""For so many of the blocks after it a first stage makes lists: one that is older is wrong about other things."""
 FEWEST_LISTS = 1_000
 """Fewer in all, with something in them that was bought, teach nothing."""
-MOST_LISTS = 5_000
-"""Of one block; of more, so many are drawn by chance."""
+MOST_LISTS = 3_000
+"""That one first stage makes for one block; of more orders, so many are drawn by chance."""
 EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 10, 64, 2e-3, 1e-3
 _AT_A_TIME = 128
 
@@ -51,7 +52,9 @@ class Lists(NamedTuple):
     """1 for candidates that the order held: [n, K]"""
 
     @classmethod
-    def joined(cls, parts: list[Self]) -> Self:
+    def joined(cls, parts: Iterable[Self]) -> Self:
+        """All of them, each with as many candidates as the shortest one has."""
+        parts = list(parts)
         n_candidates = min(part.logit.shape[1] for part in parts)
         return cls(
             *(np.concatenate([values[:, :n_candidates] for values in column]) for column in zip(*parts, strict=True))
@@ -62,6 +65,13 @@ class Lists(NamedTuple):
         return {"logit": self.logit, "evidence": self.evidence}
 
 
+class Reranking(NamedTuple):
+    """A second stage, and what it has learnt from."""
+
+    stage: SecondStage
+    lists: Lists
+
+
 def second_stage(
     past: Purchases,
     examples: Examples,
@@ -69,43 +79,51 @@ def second_stage(
     width: int,
     aim: Aim,
     seed: int,
-) -> SecondStage | None:
+) -> Reranking | None:
     """For a first stage that has learnt from the whole past; none where there is too little to learn from, or nothing.
 
     `first_stage` learns from a part of the past; `width` is how many columns the habits have.
     """
     if len(examples) * (1 - LEARNT_FROM[0]) < FEWEST_LISTS:
         return None
+    bounds = [int(share * len(examples)) for share in (*LEARNT_FROM, 1.0)]
+    blocks = [examples.rows(slice(*bound)) for bound in pairwise(bounds)]
+    of_blocks: list[list[Lists]] = [[] for _ in blocks]
     random = np.random.default_rng(seed)
-    blocks = [
-        _lists(past, examples.rows(rows), drawn_away(len(rows), random), first_stage, width)
-        for rows in _blocks(len(examples), random)
-    ]
-    older, newest = Lists.joined(blocks[:-1]), blocks[-1]
+    for number, block in enumerate(blocks):
+        known = past.before(int(block.moments.before[0]))
+        lists_for = _maker(past, first_stage(known), Evidence(habits(known, width)), random)
+        for later in range(number, min(number + BLOCKS_LISTED, len(blocks))):
+            of_blocks[later].append(lists_for(blocks[later]))
+    older, newest = Lists.joined(chain(*of_blocks[:-1])), of_blocks[-1][-1]
     if len(older.logit) + len(newest.logit) < FEWEST_LISTS or not len(newest.logit):
         return None
     loss = ShortlistLoss(aim)
     if not _helps(_learnt(older, loss, seed), loss, newest):
         return None
-    return SecondStage(Evidence(habits(past, width)), _learnt(Lists.joined(blocks), loss, seed))
+    lists = Lists.joined(chain(*of_blocks))
+    return Reranking(SecondStage(Evidence(habits(past, width)), _learnt(lists, loss, seed)), lists)
 
 
-def _blocks(n: int, random: np.random.Generator) -> list[Int64s]:
-    """Which examples each of the first stages makes lists for, in the order of time."""
-    bounds = [int(share * n) for share in (*LEARNT_FROM, 1.0)]
-    return [np.sort(start + random.permutation(end - start)[:MOST_LISTS]) for start, end in pairwise(bounds)]
+def second_stage_again(
+    past: Purchases, newer: Examples, before: NextPurchaseModel, lists: Lists, aim: Aim, seed: int
+) -> Reranking:
+    """For a first stage that has learnt from a longer past than the model `before`, of which the `lists` are.
+
+    `newer` are the examples that are new in it; for these that model's first stage makes the lists.
+    """
+    if before.second is None:
+        raise ValueError("a model without a second stage says that there is nothing to learn, or too little")
+    lists_for = _maker(past, before.first, before.second.evidence, np.random.default_rng(seed))
+    lists = Lists.joined([lists, lists_for(newer)])
+    evidence = Evidence(habits(past, before.first.architecture.embedding))
+    return Reranking(SecondStage(evidence, _learnt(lists, ShortlistLoss(aim), seed)), lists)
 
 
-def _lists(
-    past: Purchases,
-    examples: Examples,
-    away: NDArray[np.float64],
-    first_stage: Callable[[Purchases], FirstStage],
-    width: int,
-) -> Lists:
-    """Lists for these examples, asked `away`, by a first stage that has learnt from what came before them."""
-    known = past.before(int(examples.moments.before[0]))
-    first, evidence = first_stage(known), Evidence(habits(known, width))
+def _maker(
+    past: Purchases, first: FirstStage, evidence: Evidence, random: np.random.Generator
+) -> Callable[[Examples], Lists]:
+    """What makes lists for some of a past's examples, which the first stage must not have learnt from."""
 
     @tensorflow.function(reduce_retracing=True)  # type: ignore[untyped-decorator] # TensorFlow has no types
     def shortlist(inputs: dict[str, tensorflow.Tensor]) -> tuple[tensorflow.Tensor, ...]:
@@ -113,16 +131,22 @@ def _lists(
         return tuple(evidence(logits, own, inputs, first.items.embeddings))
 
     lines, facts = visible_lines(past), Ledger(past, first.architecture.vocabulary_size).facts()
-    parts = []
-    for start in range(0, len(examples), _AT_A_TIME):
-        rows = slice(start, start + _AT_A_TIME)
-        asked = examples.rows(rows)
-        inputs = training_inputs(lines, asked.asked(away[rows]), facts)
-        item, logit, told = (values.numpy() for values in shortlist(inputs))
-        bought = hits(item, asked.targets)
-        hit = bought.any(axis=1)
-        parts.append(Lists(logit[hit], told[hit], bought[hit].astype(np.float32)))
-    return Lists.joined(parts)
+
+    def lists_for(examples: Examples) -> Lists:
+        drawn = examples.rows(np.sort(random.permutation(len(examples))[:MOST_LISTS]))
+        away = drawn_away(len(drawn), random)
+        parts = []
+        for start in range(0, len(drawn), _AT_A_TIME):
+            rows = slice(start, start + _AT_A_TIME)
+            asked = drawn.rows(rows)
+            inputs = training_inputs(lines, asked.asked(away[rows]), facts)
+            item, logit, told = (values.numpy() for values in shortlist(inputs))
+            bought = hits(item, asked.targets)
+            hit = bought.any(axis=1)
+            parts.append(Lists(logit[hit], told[hit], bought[hit].astype(np.float32)))
+        return Lists.joined(parts)
+
+    return lists_for
 
 
 def _learnt(lists: Lists, loss: ShortlistLoss, seed: int) -> Rerank:

@@ -32,7 +32,6 @@ from trainer.next_purchase import grains
 from trainer.next_purchase.examples import order_examples
 from trainer.next_purchase.grains import Fitted
 from trainer.next_purchase.manner import HOW
-from trainer.next_purchase.task import Manner
 from trainer.next_purchase.training import FIRST_STAGE, SECOND_STAGE
 from trainer.nightly.comparison import compare
 from trainer.nightly.decision import decide, unsure, without_asking
@@ -152,11 +151,11 @@ class _Run:
         with timed_step(self.progress, "measuring on the newest days"):
             metrics = reasons(judged.model, plan.split.held_out, grain) | measure(judged.ranker, plan.split)
             self.progress.noted(_told(metrics))
-        candidate = self._candidate(history, plan.split, judged.manner, grain, metrics)
+        candidate = self._candidate(history, plan.split, judged, grain, metrics)
         with timed_step(self.progress, "releasing"), connected(self.systems.triton) as control:
             systems = self.systems
             version = release(candidate, systems.repository, control, systems.kafka, decision, systems.swap)
-        return Outcome(decision, version, tuple(self.progress.done), judged.manner.epochs)
+        return Outcome(decision, version, tuple(self.progress.done), judged.epochs)
 
     def _plan(self, purchases: Purchases) -> _Plan:
         serving = announced(self.systems.kafka, self.systems.name)
@@ -193,11 +192,11 @@ class _Run:
         return decision
 
     def _candidate(
-        self, history: PurchaseHistory, split: Split, manner: Manner, grain: Grain, metrics: Metrics
+        self, history: PurchaseHistory, split: Split, judged: Fitted, grain: Grain, metrics: Metrics
     ) -> Release:
         """A model that has learnt from all days, as the judged one did from its own."""
         with timed_step(self.progress, LEARNING_ALL):
-            model = grains.fit(history.purchases, grain, self.learning, self.progress, manner).model
+            model = grains.fit_again(history.purchases, self.learning, self.progress, judged).model
         with timed_step(self.progress, "exporting"):
             made = exported(model, golden_inputs(split.held_out, grain))
         return release_of(self.systems.name, made, history, grain, metrics)
