@@ -28,7 +28,7 @@ class TrainerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     state_dropout: Share = 0.4
     """... and of the state's."""
     rerank: bool = True
-    """Whether a second stage ranks the best items once more. All in all it then takes four times as long to learn."""
+    """Whether a second stage ranks the best items once more. All in all it then takes twice as long to learn."""
     grain: Literal["auto", "order", "line"] = "auto"
     """Whether a version answers the next order or the next line; auto: lines where orders are single lines."""
     holdout_days: Annotated[float, Meta(gt=0)] = 28.0
