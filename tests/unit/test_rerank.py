@@ -144,9 +144,9 @@ def parted(purchases: Purchases) -> tuple[Purchases, Examples]:
     return purchases.before(position), examples.rows(examples.moments.before >= position)
 
 
-def learnt_of(model: NextPurchaseModel, past: Purchases, lists: Lists | None = None) -> Learnt:
+def learnt_of(model: NextPurchaseModel, past: Purchases, reranking: Reranking | None = None) -> Learnt:
     facts = Ledger(past, past.vocabulary_size).facts()
-    return Learnt(model, facts, Manner(1), LossCurve(()), past, lists)
+    return Learnt(model, facts, Manner(1), LossCurve(()), past, reranking)
 
 
 def lists_of(model: NextPurchaseModel) -> Lists:
@@ -155,6 +155,11 @@ def lists_of(model: NextPurchaseModel) -> Lists:
     bought = np.zeros(found.logit.shape, np.float32)
     bought[:, 0] = 1
     return Lists(found.logit, found.evidence, bought)
+
+
+def reranking_of(model: NextPurchaseModel) -> Reranking:
+    assert model.second is not None
+    return Reranking(model.second, lists_of(model))
 
 
 @pytest.mark.usefixtures("few_are_enough")
@@ -173,7 +178,7 @@ def test_each_block_is_listed_by_the_two_first_stages_that_end_before_it(monkeyp
         return one
 
     one = lists_of(with_second_stage(SHOP, taught=False))
-    monkeypatch.setattr(rerank_fit, "_maker", lambda *_: lists_for)
+    monkeypatch.setattr(rerank_fit, "_list_maker", lambda *_: lists_for)
     second_stage(SHOP, examples, first_stage, WIDTH, Aim.ANY, seed=1)
     begins = [int(examples.moments.before[int(share * len(examples))]) for share in LEARNT_FROM]
     assert learnt_from == begins
@@ -224,25 +229,23 @@ def test_each_first_stage_learns_from_at_most_so_many_of_the_newest_orders(monke
 
 
 def test_a_training_has_both_stages_unless_it_is_told_not_to_and_tells_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = with_second_stage(SHOP, taught=False)
-    assert model.second is not None
-    reranking = Reranking(model.second, lists_of(model))
+    reranking = reranking_of(with_second_stage(SHOP, taught=False))
     monkeypatch.setattr(training, "second_stage", lambda *_: reranking)
     settings = TrainerSettings(epochs=1, most_epochs=1, batch_size=512, embedding=WIDTH, state=WIDTH)
     steps = Timings(Silent(), {})
     with without_graphs():
         both, one = (learn(SHOP, each, steps) for each in (settings, structs.replace(settings, rerank=False)))
     assert both.model.second is reranking.stage
-    assert both.lists is reranking.lists
+    assert both.reranking is reranking
     assert one.model.second is None
-    assert one.lists is None
+    assert one.reranking is None
     assert [step.step for step in steps.done] == [FIRST_STAGE, SECOND_STAGE, FIRST_STAGE]
 
 
 def test_from_a_longer_past_it_learns_from_lists_for_the_new_orders_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     past, later = parted(SHOP)
     model = with_second_stage(past, taught=False)
-    before = learnt_of(model, past, lists_of(model))
+    listed_before = reranking_of(model)
     steps, fitted = Timings(Silent(), {}), []
 
     def fit(task: Task, examples: Examples, *_: object) -> tuple[FirstStage, LossCurve]:
@@ -251,17 +254,17 @@ def test_from_a_longer_past_it_learns_from_lists_for_the_new_orders_as_well(monk
 
     monkeypatch.setattr(Task, "fit", fit)
     monkeypatch.setattr(rerank_fit, "EPOCHS", 1)
-    again = learn_again(SHOP, TrainerSettings(embedding=WIDTH), steps, before)
+    again = learn_again(SHOP, TrainerSettings(embedding=WIDTH), steps, learnt_of(model, past, listed_before))
     assert fitted == [len(order_examples(SHOP))]
     assert [step.step for step in steps.done] == [FIRST_STAGE, SECOND_STAGE]
-    assert before.lists is not None
-    assert again.lists is not None
-    n_before = len(before.lists.logit)
-    np.testing.assert_array_equal(again.lists.evidence[:n_before], before.lists.evidence)
-    assert 0 < len(again.lists.logit) - n_before <= len(later)
-    assert again.model.second is not None
+    assert again.reranking is not None
+    assert again.model.second is again.reranking.stage
+    n_before = len(listed_before.lists.logit)
+    np.testing.assert_array_equal(again.reranking.lists.evidence[:n_before], listed_before.lists.evidence)
+    assert 0 < len(again.reranking.lists.logit) - n_before <= len(later)
     of_the_longer_past = Evidence(habits(SHOP, WIDTH))
-    np.testing.assert_array_equal(*(each.habits.numpy() for each in (again.model.second.evidence, of_the_longer_past)))
+    found = again.reranking.stage.evidence
+    np.testing.assert_array_equal(found.habits.numpy(), of_the_longer_past.habits.numpy())
 
 
 def test_from_a_longer_past_it_learns_nothing_where_it_had_nothing_to_learn_before() -> None:
@@ -271,7 +274,7 @@ def test_from_a_longer_past_it_learns_nothing_where_it_had_nothing_to_learn_befo
     with without_graphs():
         again = learn_again(SHOP, settings, Silent(), before)
     assert again.model.second is None
-    assert again.lists is None
+    assert again.reranking is None
     assert again.model.architecture.vocabulary_size == SHOP.vocabulary_size
 
 

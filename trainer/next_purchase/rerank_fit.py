@@ -25,7 +25,7 @@ from trainer.next_purchase.examples import Examples, visible_lines
 from trainer.next_purchase.facts import Ledger
 from trainer.next_purchase.habits import habits
 from trainer.next_purchase.loss import Aim, ShortlistLoss
-from trainer.next_purchase.network import FirstStage, NextPurchaseModel
+from trainer.next_purchase.network import FirstStage
 from trainer.next_purchase.rerank import Evidence, Rerank, SecondStage
 from trainer.purchases import Purchases
 
@@ -92,7 +92,7 @@ def second_stage(
     random = np.random.default_rng(seed)
     for number, block in enumerate(blocks):
         known = past.before(int(block.moments.before[0]))
-        lists_for = _maker(past, first_stage(known), Evidence(habits(known, width)), random)
+        lists_for = _list_maker(past, first_stage(known), Evidence(habits(known, width)), random)
         for later in range(number, min(number + BLOCKS_LISTED, len(blocks))):
             of_blocks[later].append(lists_for(blocks[later]))
     older, newest = Lists.joined(chain(*of_blocks[:-1])), of_blocks[-1][-1]
@@ -106,21 +106,19 @@ def second_stage(
 
 
 def second_stage_again(
-    past: Purchases, newer: Examples, before: NextPurchaseModel, lists: Lists, aim: Aim, seed: int
+    past: Purchases, newer: Examples, first_before: FirstStage, before: Reranking, aim: Aim, seed: int
 ) -> Reranking:
-    """For a first stage that has learnt from a longer past than the model `before`, of which the `lists` are.
+    """For a first stage that has learnt from a longer past than the one before it did.
 
-    `newer` are the examples that are new in it; for these that model's first stage makes the lists.
+    `newer` are the examples that are new in it; the first stage before makes lists for these.
     """
-    if before.second is None:
-        raise ValueError("a model without a second stage says that there is nothing to learn, or too little")
-    lists_for = _maker(past, before.first, before.second.evidence, np.random.default_rng(seed))
-    lists = Lists.joined([lists, lists_for(newer)])
-    evidence = Evidence(habits(past, before.first.architecture.embedding))
+    lists_for = _list_maker(past, first_before, before.stage.evidence, np.random.default_rng(seed))
+    lists = Lists.joined([before.lists, lists_for(newer)])
+    evidence = Evidence(habits(past, first_before.architecture.embedding))
     return Reranking(SecondStage(evidence, _learnt(lists, ShortlistLoss(aim), seed)), lists)
 
 
-def _maker(
+def _list_maker(
     past: Purchases, first: FirstStage, evidence: Evidence, random: np.random.Generator
 ) -> Callable[[Examples], Lists]:
     """What makes lists for some of a past's examples, which the first stage must not have learnt from."""

@@ -11,7 +11,7 @@ from trainer.next_purchase.examples import Examples, order_examples
 from trainer.next_purchase.facts import ItemFacts
 from trainer.next_purchase.manner import best_manner
 from trainer.next_purchase.network import FirstStage, NextPurchaseModel
-from trainer.next_purchase.rerank_fit import Lists, Reranking, second_stage, second_stage_again
+from trainer.next_purchase.rerank_fit import Reranking, second_stage, second_stage_again
 from trainer.next_purchase.task import Manner, Task
 from trainer.progress import Progress, timed_step
 from trainer.purchases import Purchases
@@ -31,8 +31,8 @@ class Learnt(NamedTuple):
     loss_curve: LossCurve
     past: Purchases
     """What it has learnt from."""
-    lists: Lists | None = None
-    """What its second stage has learnt from, where there is one."""
+    reranking: Reranking | None = None
+    """Its second stage, where there is one, and what that has learnt from."""
 
 
 def learn(
@@ -69,10 +69,12 @@ def learn_again(past: Purchases, settings: TrainerSettings, progress: Progress, 
     task = Task.of(past, examples, settings, before.model.architecture.parts)
     first, losses = _first_stage(task, examples, before.manner, progress)
     reranking = None
-    if before.lists is not None:
+    if before.reranking is not None:
         newer = everything.rows(everything.moments.before >= len(before.past))
         with timed_step(progress, SECOND_STAGE):
-            reranking = second_stage_again(past, newer, before.model, before.lists, before.manner.aim, settings.seed)
+            reranking = second_stage_again(
+                past, newer, before.model.first, before.reranking, before.manner.aim, settings.seed
+            )
     return _learnt(task, before.manner, losses, first, reranking)
 
 
@@ -95,4 +97,4 @@ def _second_stage(task: Task, examples: Examples, manner: Manner, progress: Prog
 
 def _learnt(task: Task, manner: Manner, losses: LossCurve, first: FirstStage, reranking: Reranking | None) -> Learnt:
     model = NextPurchaseModel(first, reranking and reranking.stage)
-    return Learnt(model, task.facts, manner, losses, task.known, reranking and reranking.lists)
+    return Learnt(model, task.facts, manner, losses, task.known, reranking)
