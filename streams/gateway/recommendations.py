@@ -10,11 +10,14 @@ from streams.contract.messages import RecommendationList
 from streams.gateway import answers, openapi
 from streams.gateway.access import may
 from streams.gateway.answers import BoughtBefore, Json, StandingList
-from streams.gateway.broadcast import FellBehind, RecentLists
+from streams.gateway.broadcast import Broadcast, FellBehind, RecentLists
 from streams.gateway.parameters import EventId, UserId
 from streams.gateway.problems import not_found
-from streams.gateway.services import CaughtUp, Gateway
+from streams.gateway.services import CaughtUp
 from streams.gateway.views import Views
+
+LOG_LAG_S = 0.002
+"""How often to look for an event whose list is there already."""
 
 router = APIRouter(tags=["users"], dependencies=[Security(may("read"))], default_response_class=Json)
 
@@ -55,7 +58,7 @@ async def recommendations(
     """
     made = gateway.views.standing_list(user_id) if wait_for is None else None
     if wait_for is not None:
-        made = await followed(gateway, user_id, wait_for, timeout_s)
+        made = await followed(gateway.views, gateway.broadcast, user_id, wait_for, timeout_s)
     if made is None:
         raise not_found("no-list", "this customer has no list: nothing was bought yet, or all was forgotten")
     age = datetime.now(UTC) - made.generated_at
@@ -75,16 +78,23 @@ def history(gateway: CaughtUp, user_id: UserId) -> Json:
     return Json(answers.bought_before(user_id, past, gateway.views))
 
 
-async def followed(gateway: Gateway, user_id: str, event_id: str, timeout_s: float) -> RecommendationList:
-    """The list that followed an event, waiting for it; Problem where it does not come in time."""
+async def followed(
+    views: Views, broadcast: Broadcast, user_id: str, event_id: str, timeout_s: float
+) -> RecommendationList:
+    """The list that followed an event, waiting for it; Problem where it does not come in time.
+
+    Whoever has got it finds the event in the customer's history.
+    """
     # Listening begins before the first look, so that the list cannot slip through in between.
-    with gateway.broadcast.listening(user_id) as listener:
+    with broadcast.listening(user_id) as listener:
         try:
             async with asyncio.timeout(timeout_s):
-                while (made := list_after(gateway.views, gateway.broadcast.recent, user_id, event_id)) is None:
+                while (made := list_after(views, broadcast.recent, user_id, event_id)) is None:
                     await listener.next(most=1)
+                while not _cause_is_known(views, made):  # noqa: ASYNC110 - only lists are handed to this loop
+                    await asyncio.sleep(LOG_LAG_S)
         except (TimeoutError, FellBehind):
-            accepted = gateway.views.source_offset(user_id, event_id) is not None
+            accepted = views.source_offset(user_id, event_id) is not None
             what = "is accepted, and its list has not come" if accepted else "was not accepted by any worker"
             raise not_found("no-list-yet", f"the event {what} within {timeout_s:g} s; ask again") from None
     return made
@@ -101,3 +111,11 @@ def list_after(views: Views, recent: RecentLists, user_id: str, event_id: str) -
     asked = views.source_offset(user_id, event_id)
     cause = views.source_offset(user_id, standing.cause.event_id)
     return standing if asked is not None and cause is not None and cause > asked else None
+
+
+def _cause_is_known(views: Views, made: RecommendationList) -> bool:
+    """Whether the event that a list was made from has been read as well.
+
+    The worker logs it first, but on another topic: the list may be read a moment before.
+    """
+    return made.cause.type == "model" or views.source_offset(made.user_id, made.cause.event_id) is not None

@@ -31,7 +31,7 @@ async def buy(gateway: Gateway, purchase: Purchase) -> Bought:
     except ContractError as error:
         return Bought(None, 0.0, f"Nothing was bought: {error}")
     try:
-        made = await followed(gateway, purchase.user_id, purchase.event_id, LIST_WITHIN_S)
+        made = await followed(gateway.views, gateway.broadcast, purchase.user_id, purchase.event_id, LIST_WITHIN_S)
     except Problem:
         return Bought(None, 0.0, "The purchase is in Kafka; its list comes as soon as a worker has processed it.")
     return Bought(made, (time.perf_counter() - began) * 1000, "")

@@ -1,5 +1,6 @@
 """What the gateway makes of the records on the topics."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,8 +11,9 @@ from confluent_kafka import Message
 from streams.contract import messages, topics
 from streams.contract.messages import Cause, Event, Item, Line, Purchase, RecommendationList, Return
 from streams.contract.topics import Topic
-from streams.gateway.broadcast import RecentLists
-from streams.gateway.recommendations import list_after
+from streams.gateway.broadcast import Broadcast, RecentLists
+from streams.gateway.problems import Problem
+from streams.gateway.recommendations import followed, list_after
 from streams.gateway.store import Store
 from streams.gateway.views import Views, change_of
 from streams.histories import history
@@ -128,3 +130,14 @@ def test_a_list_that_was_replaced_by_a_later_event_is_answered_by_that_one(views
     assert list_after(views, recent, "u", "fourth") is None, "nobody has accepted it"
     recent.add(a_list("first"))
     assert list_after(views, recent, "u", "first") == a_list("first")
+
+
+async def test_a_list_is_waited_for_until_its_purchase_is_in_the_history(views: Views, happened: Topics) -> None:
+    happened.stand(a_list("e"))
+    waiting = asyncio.ensure_future(followed(views, Broadcast(queue_size=10), "u", "e", timeout_s=60))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    happened.log(purchase("e", "a"), 1)
+    assert await waiting == a_list("e")
+    with pytest.raises(Problem):
+        await followed(views, Broadcast(queue_size=10), "u", "other", timeout_s=0.01)
