@@ -54,7 +54,8 @@ async def recommendations(
     timeout_s: Annotated[float, Query(gt=0, le=60, description="How long `wait_for` waits at most.")] = 5.0,
 ) -> Json:
     """The list that stands now. With `wait_for`, the `event_id` of a purchase or return that was published: the list
-    that followed it, as soon as it is there; one that has replaced it long ago stands for it.
+    that followed it, as soon as it and the event in the history are there; one that has replaced it long ago stands
+    for it.
     """
     made = gateway.views.standing_list(user_id) if wait_for is None else None
     if wait_for is not None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from confluent_kafka import Message
@@ -64,10 +65,10 @@ def purchase(event_id: str, *item_ids: str, user_id: str = "u", days: int = 0) -
     return Purchase(event_id, user_id, NOW + timedelta(days=days), [Line(item_id) for item_id in item_ids])
 
 
-def a_list(event_id: str, user_id: str = "u") -> RecommendationList:
-    cause = Cause("purchase", event_id)
+def a_list(event_id: str, user_id: str = "u", cause: Literal["purchase", "model"] = "purchase") -> RecommendationList:
+    made_by = Cause(cause, event_id)
     return RecommendationList(
-        messages.list_id(user_id, cause), user_id, cause, NOW, NOW, "fallback", None, [], [], []
+        messages.list_id(user_id, made_by), user_id, made_by, NOW, NOW, "fallback", None, [], [], []
     )  # fmt: skip
 
 
@@ -137,7 +138,13 @@ async def test_a_list_is_waited_for_until_its_purchase_is_in_the_history(views: 
     waiting = asyncio.ensure_future(followed(views, Broadcast(queue_size=10), "u", "e", timeout_s=60))
     await asyncio.sleep(0.05)
     assert not waiting.done()
+    with pytest.raises(Problem):
+        await followed(views, Broadcast(queue_size=10), "u", "e", timeout_s=0.01)
     happened.log(purchase("e", "a"), 1)
     assert await waiting == a_list("e")
-    with pytest.raises(Problem):
-        await followed(views, Broadcast(queue_size=10), "u", "other", timeout_s=0.01)
+
+
+async def test_a_list_of_a_refresh_is_there_at_once_since_no_history_holds_one(views: Views, happened: Topics) -> None:
+    refreshed = a_list("r", cause="model")
+    happened.stand(refreshed)
+    assert await followed(views, Broadcast(queue_size=10), "u", "r", timeout_s=1) == refreshed
