@@ -13,8 +13,10 @@ from trainer.export import export
 from trainer.models.model import Grain
 from trainer.models.next_purchase import NextPurchase
 from trainer.next_purchase.examples import inputs_of, visible_lines
+from trainer.next_purchase.line_examples import line_examples
 from trainer.next_purchase.line_ranker import LineRanker
 from trainer.next_purchase.line_settings import InStream, LineTraining
+from trainer.next_purchase.runs import Run
 from trainer.numbering import MICROSECONDS, Ids, SourceLines, numbered
 from trainer.progress import Silent
 from trainer.purchases import Float32s, Moments, Purchases
@@ -119,6 +121,20 @@ def test_reads_on_down_a_list_that_is_sorted_by_item_id() -> None:
     ranker = fit(lists.before(late[0]), SMALL._replace(min_steps=150, positions=512))
     # A list holds one in four items, so what comes next is among the five below in three cases of four.
     assert hit_rate(ranker.scores(asked(lists, late)), lists, late, k=5) > 0.6
+
+
+def test_the_newest_lines_are_those_that_are_asked_about(lists: Purchases) -> None:
+    examples = line_examples(lists, Run.ORDER, most=205)
+    after = examples.windows.after(lists.vocabulary_size)
+    np.testing.assert_array_equal(np.sort(after[after != PADDING]), np.sort(lists.item[-205:]))
+
+
+@without_graphs()
+def test_may_learn_from_the_newest_lines_only(ranker: LineRanker, lists: Purchases, late: Int64s) -> None:
+    past, moments = lists.before(late[0]), asked(lists, late)
+    everything, newest = (fit(past, SMALL._replace(most_lines=most)).scores(moments) for most in (len(past), 100))
+    np.testing.assert_allclose(everything, ranker.scores(moments), rtol=1e-4)
+    assert not np.allclose(newest, everything, atol=0.1)
 
 
 @pytest.fixture(scope="module")

@@ -59,14 +59,14 @@ class LineExamples:
         return Asked(windows.closed(size), windows.open(size), followers, trends), windows.after(size)
 
 
-def line_examples(past: Purchases, run: Run) -> LineExamples:
-    """All that a past has to teach."""
+def line_examples(past: Purchases, run: Run, most: int) -> LineExamples:
+    """What the newest `most` lines of a past have to teach; older ones are seen in the histories of these."""
     size = past.vocabulary_size
     ledger = Ledger(past, size)
     facts = ledger.facts()
     trends = TrendsByDay(facts.made_at, facts.tables[..., :-1])
     followers = followers_by_day(past, previous_items(past, run, size), size, ledger.day)
-    return LineExamples(windows(past, run, 0, len(past)), trends, followers, size)
+    return LineExamples(windows(past, run, max(len(past) - most, 0), len(past)), trends, followers, size)
 
 
 def batches(length: Int64s, positions: int, random: np.random.Generator | None = None) -> list[Int64s]:

@@ -13,6 +13,7 @@ from serving.features import FIRST_ITEM, Float32s
 from trainer.next_purchase.followers import N_FOLLOWERS, FollowerRows
 from trainer.next_purchase.mixture import Pointer
 from trainer.next_purchase.orders import LIVELY
+from trainer.next_purchase.positions import Positions, chosen
 from trainer.next_purchase.tensors import FAR, Tensor, log1p, starting_at
 
 KEY = 64
@@ -58,17 +59,18 @@ class RepeatLine(layers.Layer):  # type: ignore[misc] # Keras has no types
         self.query, self.gate, self.by_age = layers.Dense(KEY), layers.Dense(1), layers.Dense(1)
         self.again = self.add_weight(name="again", shape=(), initializer=keras.initializers.Constant(_RARE))
 
-    def call(self, state: Tensor, items: Tensor, closed: dict[str, Tensor], row: Tensor, seen: Tensor) -> Pointer:
-        """From states [N, H] to the lines [B, L] of the users in `row` [N]."""
+    def call(self, states: Tensor, items: Tensor, closed: dict[str, Tensor], at: Positions, seen: Tensor) -> Pointer:
+        """From states [B, T, H] to the lines [B, L] of the same users, at N of the positions."""
         item = closed["item_index"]
         vectors = ops.take(items, item, axis=0) * LIVELY
         age = self.age(_age(closed))
         key = self.of_item(vectors) + self.of_before(_line_before(vectors, closed["orders_ago"])) + self.of_age(age)
         likely = self.by_age(age)[..., 0] - FAR * ops.cast(item < FIRST_ITEM, "float32")
-        match = ops.einsum("nk,nlk->nl", self.query(state), ops.take(key, row, axis=0)) / KEY**0.5
-        pointed = ops.take(item, row, axis=0)
+        # At all positions, also those that are not asked: else each would need its own copy of the user's keys.
+        match = ops.einsum("btk,blk->btl", self.query(states) / KEY**0.5, key) + self.gate(states)
+        pointed = ops.take(item, at.row, axis=0)
         again = tensorflow.gather(seen, pointed, batch_dims=1) * self.again
-        return Pointer(match + self.gate(state) + ops.take(likely, row, axis=0) + again, pointed)
+        return Pointer(chosen(match + likely[:, None], at) + again, pointed)
 
 
 class FollowLine(layers.Layer):  # type: ignore[misc] # Keras has no types
@@ -103,5 +105,6 @@ def _age(closed: dict[str, Tensor]) -> Tensor:
 
 def _line_before(vectors: Tensor, orders_ago: Tensor) -> Tensor:
     """The line before each in the same order, nothing where it opens its order: [B, L, E]."""
-    same = ops.cast(orders_ago[:, 1:] == orders_ago[:, :-1], "float32")[..., None]
-    return ops.concatenate([ops.zeros_like(vectors[:, :1]), vectors[:, :-1] * same], axis=1)
+    same = ops.cast(orders_ago[:, 1:] == orders_ago[:, :-1], "float32")
+    same = ops.concatenate([ops.zeros_like(same[:, :1]), same], axis=1)
+    return ops.roll(vectors, 1, axis=1) * same[..., None]

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from serving.features import FIRST_ITEM, INPUT_TYPES, SEQUENCE_LENGTH
 from trainer.next_purchase.line_examples import LineExamples
-from trainer.next_purchase.line_network import Asked, NextLineModel, Positions, chosen
+from trainer.next_purchase.line_network import Asked, NextLineModel
 from trainer.next_purchase.mixture import log_probability
+from trainer.next_purchase.positions import chosen, positions
 from trainer.next_purchase.tensors import Tensor
 
 T = TypeVar("T")
@@ -57,12 +58,6 @@ class Learner:
         gradients = [tensorflow.where(usable, gradient, 0.0) for gradient in gradients]
         self._optimizer.apply_gradients(list(zip(gradients, weights, strict=True)))
         return loss
-
-
-def positions(asked: Tensor) -> Positions:
-    """Those of a mask [B, T] that are true."""
-    row, column = tensorflow.unstack(tensorflow.cast(tensorflow.where(asked), "int32"), axis=1)
-    return Positions(row, column)
 
 
 def nothing_bought() -> dict[str, Tensor]:

@@ -27,6 +27,7 @@ from trainer.next_purchase.line_list import ReadList
 from trainer.next_purchase.line_reader import LineReader
 from trainer.next_purchase.mixture import Sources, log_probabilities
 from trainer.next_purchase.open_orders import OpenInputs
+from trainer.next_purchase.positions import Positions, chosen
 from trainer.next_purchase.reasons import closest_lines
 from trainer.next_purchase.runs import Run
 from trainer.next_purchase.safe_inputs import known
@@ -44,15 +45,6 @@ class Asked(NamedTuple):
     """Of the newest visible line at each position: [B, T, N_FOLLOWERS]."""
     trends: Trends
     """At each of the B orders."""
-
-
-class Positions(NamedTuple):
-    """N of the B x T positions."""
-
-    row: Tensor
-    """[N]"""
-    column: Tensor
-    """How many open lines are visible there: [N]"""
 
 
 class LineTables(NamedTuple):
@@ -123,14 +115,15 @@ class NextLineModel(keras.Model):  # type: ignore[misc] # Keras has no types
     def sources(self, asked: Asked, at: Positions, training: bool = False) -> Sources:
         """What speaks for the next line at N positions."""
         items = self.items.embeddings
-        state = chosen(self.reader(asked.closed, asked.open, items, training=training), at)
+        states = self.reader(asked.closed, asked.open, items, training=training)
+        state = chosen(states, at)
         newest, steps = self.read_on.steps(asked.open.item_index)
         seen = self._seen(asked.open.item_index, at)
         trends = Trends(asked.trends.tables, ops.take(asked.trends.number, at.row))
         followers = FollowerRows(*(chosen(values, at) for values in asked.followers))
         return Sources(
             self.explore(state, items, trends, seen),
-            (self.repeat(state, items, asked.closed, at.row, seen), self.follow(state, items, followers, seen)),
+            (self.repeat(states, items, asked.closed, at, seen), self.follow(state, items, followers, seen)),
             self.read_on(state, items, trends, chosen(newest, at), chosen(steps, at)),
         )
 
@@ -151,11 +144,6 @@ class NextLineModel(keras.Model):  # type: ignore[misc] # Keras has no types
         nothing = ops.zeros((ops.shape(items)[0], self.architecture.vocabulary_size))
         where = ops.stack([number, items], axis=-1)
         return tensorflow.tensor_scatter_nd_update(nothing, where, ops.ones(ops.shape(items)))
-
-
-def chosen(values: Tensor, at: Positions) -> Tensor:
-    """[B, T, ...] at N positions: [N, ...]."""
-    return tensorflow.gather_nd(values, ops.stack([at.row, at.column], axis=-1))
 
 
 def follows(sources: Sources, candidate: Tensor) -> Tensor:

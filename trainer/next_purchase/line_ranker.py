@@ -13,10 +13,11 @@ from trainer.next_purchase.followers import FollowerCounts, FollowersByDay
 from trainer.next_purchase.line_examples import LineExamples, TrendsByDay, batches
 from trainer.next_purchase.line_heads import Trends
 from trainer.next_purchase.line_learner import Learner, signature, tensors
-from trainer.next_purchase.line_network import Asked, LineTables, NextLineModel, Positions
+from trainer.next_purchase.line_network import Asked, LineTables, NextLineModel
 from trainer.next_purchase.line_settings import InStream, LineTraining, positions_per_batch
 from trainer.next_purchase.mixture import log_probabilities
 from trainer.next_purchase.open_orders import AskedWindows, asked_windows, windows
+from trainer.next_purchase.positions import Positions
 from trainer.next_purchase.runs import known_items, previous_items
 from trainer.next_purchase.tensors import Tensor
 from trainer.purchases import Moments, Purchases

@@ -31,7 +31,9 @@ class LineTraining(NamedTuple):
     min_steps: int = 600
     """A small shop is learnt from more often ..."""
     most_steps: int = 3000
-    """... and a large one less often, but at least once."""
+    """... and a large one less often, but at least once ..."""
+    most_lines: int = 5_000_000
+    """... from each of the newest lines: so many."""
     positions: int = 2048
     """Of a batch; fewer where the catalogue is large."""
     learning_rate: float = 3e-3
