@@ -132,7 +132,7 @@ def test_the_newest_lines_are_those_that_are_asked_about(lists: Purchases) -> No
 @without_graphs()
 def test_may_learn_from_the_newest_lines_only(ranker: LineRanker, lists: Purchases, late: Int64s) -> None:
     past, moments = lists.before(late[0]), asked(lists, late)
-    everything, newest = (fit(past, SMALL._replace(most_lines=most)).scores(moments) for most in (len(past), 100))
+    everything, newest = (fit(past, SMALL._replace(most_examples=most)).scores(moments) for most in (len(past), 100))
     np.testing.assert_allclose(everything, ranker.scores(moments), rtol=1e-4)
     assert not np.allclose(newest, everything, atol=0.1)
 

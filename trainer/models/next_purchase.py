@@ -22,7 +22,7 @@ class NextPurchase:
     epochs: how often from each order or line; unless given, as often as helps on the newest part of the past, and at
         line grain as often as `lines` say
     lines: settings at line grain; where they are not given:
-    width: of item vectors there, half that of the state;  most_lines: that are learnt from, the newest ones
+    width: of item vectors there, half that of the state;  most_examples: lines that are learnt from, the newest
     name: as in tables;  in_stream: what the stream teaches it at line grain
     rerank: whether there is a second stage at order grain, where `settings` are not given
     """
@@ -34,7 +34,7 @@ class NextPurchase:
         settings: TrainerSettings | None = None,
         lines: LineTraining | None = None,
         width: int = LineTraining().embedding,
-        most_lines: int = LineTraining().most_lines,
+        most_examples: int = LineTraining().most_examples,
         name: str = "next-purchase",
         in_stream: str = InStream.LEARNS,
         rerank: bool = True,
@@ -42,7 +42,7 @@ class NextPurchase:
         self.name = name
         self._manner = None if epochs is None else Manner(epochs)
         self._settings = settings or TrainerSettings(seed=seed, rerank=rerank)
-        usual = LineTraining(width, 2 * width, most_lines=most_lines, in_stream=InStream(in_stream), seed=seed)
+        usual = LineTraining(width, 2 * width, most_examples=most_examples, in_stream=InStream(in_stream), seed=seed)
         self._lines = lines or (usual if epochs is None else usual._replace(epochs=epochs, min_steps=1))
 
     def fit(self, past: Purchases, grain: Grain, progress: Progress) -> Ranker:

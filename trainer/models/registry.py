@@ -129,7 +129,7 @@ ENTRIES: dict[str, Entry] = {
     ),
     "next-purchase": Entry(
         "next_purchase:NextPurchase",
-        quick={"epochs": 1, "width": 64, "most_lines": 200_000, "in_stream": "counts", "rerank": False},
+        quick={"epochs": 1, "width": 64, "most_examples": 200_000, "in_stream": "counts", "rerank": False},
         is_seeded=True,
     ),
 }

@@ -60,7 +60,7 @@ class LineExamples:
 
 
 def line_examples(past: Purchases, run: Run, most: int) -> LineExamples:
-    """What the newest `most` lines of a past have to teach; older ones are seen in the histories of these."""
+    """What at most so many lines of a past have to teach, the newest of all."""
     size = past.vocabulary_size
     ledger = Ledger(past, size)
     facts = ledger.facts()

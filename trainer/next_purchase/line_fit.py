@@ -23,7 +23,7 @@ def fit_lines(past: Purchases, settings: LineTraining, progress: Progress) -> Li
     keras.utils.set_random_seed(settings.seed)
     run, size = run_of(past), past.vocabulary_size
     with timed_step(progress, "open orders"):
-        examples = line_examples(past, run, settings.most_lines)
+        examples = line_examples(past, run, settings.most_examples)
         counts = follower_counts(past, previous_items(past, run, size), size, Ledger(past, size).day)
     tables = tables_after(past, counts, size)
     items = starting_vectors(past, size, settings.embedding, settings.seed)

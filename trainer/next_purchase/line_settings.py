@@ -32,8 +32,8 @@ class LineTraining(NamedTuple):
     """A small shop is learnt from more often ..."""
     most_steps: int = 3000
     """... and a large one less often, but at least once ..."""
-    most_lines: int = 5_000_000
-    """... from each of the newest lines: so many."""
+    most_examples: int = 5_000_000
+    """... from each of so many lines, the newest; older ones are seen in the histories of these."""
     positions: int = 2048
     """Of a batch; fewer where the catalogue is large."""
     learning_rate: float = 3e-3

@@ -17,11 +17,12 @@ from trainer.progress import Progress, timed_step
 
 HOW = "how to learn"
 """A step of a training."""
-WATCHED_SHARE = 0.1
-"""Of the examples, the newest: on them is seen what is learnt best, and when learning on would be learning by heart."""
+WATCHED_SHARE = 0.3
+"""Of the examples, the newest: on them is seen what is learnt best, and when learning on would be learning by heart.
+A tenth of a few thousand orders cannot tell two aims apart."""
 FEWEST_WATCHED = 20
-CLEAR = 3.0
-"""So many standard errors are no chance, even where customers with several of the orders make them look too small."""
+CLEAR = 4.0
+"""So many standard errors are no chance, even though customers with several of the orders make them look too small."""
 
 
 def best_manner(task: Task, examples: Examples, progress: Progress) -> Manner:
