@@ -26,8 +26,16 @@ def topics(settings: Settings, as_document: bool) -> None:
 
 
 def _table(settings: Settings, created: list[str]) -> Table:
-    table = Table(title=f"Topics at {settings.kafka.bootstrap_servers}", title_justify="left", box=SIMPLE)
-    for heading in ("topic", "key", "partitions", "keeps", ""):
+    table = Table(
+        title=f"Topics at {settings.kafka.bootstrap_servers}",
+        title_justify="left",
+        box=SIMPLE,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    # A name that is broken over two lines cannot be copied.
+    table.add_column("topic", no_wrap=True)
+    for heading in ("key", "partitions", "keeps", ""):
         table.add_column(heading, justify="right" if heading == "partitions" else "left", overflow="fold")
     for topic in TOPICS:
         name = settings.kafka.topic_prefix + topic.name
