@@ -105,6 +105,5 @@ def _age(closed: dict[str, Tensor]) -> Tensor:
 
 def _line_before(vectors: Tensor, orders_ago: Tensor) -> Tensor:
     """The line before each in the same order, nothing where it opens its order: [B, L, E]."""
-    same = ops.cast(orders_ago[:, 1:] == orders_ago[:, :-1], "float32")
-    same = ops.concatenate([ops.zeros_like(same[:, :1]), same], axis=1)
-    return ops.roll(vectors, 1, axis=1) * same[..., None]
+    same = ops.cast(orders_ago[:, 1:] == orders_ago[:, :-1], "float32")[..., None]
+    return ops.concatenate([ops.zeros_like(vectors[:, :1]), vectors[:, :-1] * same], axis=1)
