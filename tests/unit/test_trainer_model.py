@@ -5,8 +5,9 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow
 
-from serving.candidates import Candidates, difference
+from serving.candidates import NO_REASON, Candidates, difference
 from serving.features import FIRST_ITEM, INPUT_TYPES, PADDING, SEQUENCE_LENGTH, ModelInputs
 from tests.unit.test_trainer_history import bought, history_of
 from trainer import faithfulness
@@ -19,6 +20,7 @@ from trainer.next_purchase.examples import Examples, inputs_of, visible_lines
 from trainer.next_purchase.loss import Aim, OrderLoss
 from trainer.next_purchase.order_ranker import NextPurchaseRanker
 from trainer.next_purchase.task import Manner
+from trainer.next_purchase.tensors import Tensor
 from trainer.next_purchase.training import Learnt, learn
 from trainer.progress import Silent
 from trainer.settings import TrainerSettings
@@ -99,6 +101,21 @@ def test_a_graph_that_answers_otherwise_is_refused(exported: Exported) -> None:
     score = exported.golden.answers.score[:, ::-1]
     with pytest.raises(ExportMismatch, match="row 0, rank 1"):
         check(exported.onnx, exported.golden._replace(answers=exported.golden.answers._replace(score=score)))
+
+
+class SureOfShortHistories:
+    """The fewer columns it is given, the likelier all items are to it."""
+
+    def candidates(self, inputs: dict[str, Tensor], k: int) -> dict[str, Tensor]:
+        rows, columns = tensorflow.unstack(tensorflow.shape(inputs["item_index"]))
+        score = tensorflow.ones((rows, k)) / tensorflow.cast(columns, "float32")
+        item = tensorflow.ones((rows, 1), tensorflow.int32) * tensorflow.range(FIRST_ITEM, FIRST_ITEM + k)
+        return {"candidate": item, "score": score, "because": tensorflow.fill((rows, k), NO_REASON)}
+
+
+def test_a_graph_that_answers_otherwise_when_a_row_is_asked_alone_is_refused(split: Split) -> None:
+    with pytest.raises(ExportMismatch, match="score"):
+        export(SureOfShortHistories(), golden_inputs(split.held_out), k=5)
 
 
 def test_candidates_are_items_best_first_with_probabilities(exported: Exported, inputs: ModelInputs) -> None:
