@@ -276,6 +276,10 @@ def encode(message: Struct) -> bytes:
     return _encoder.encode(message)
 
 
+NO_USER = b"\xff"
+"""Key of the tombstones that workers write now and then, which say nothing: not UTF-8, so no user's and no event's."""
+
+
 def user_key(user_id: str) -> bytes:
     """Key of everything that belongs to one customer."""
     return user_id.encode()

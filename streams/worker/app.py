@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
 import faust
@@ -23,6 +24,7 @@ from streams.worker.batch import StateTable
 from streams.worker.catalogue import Catalogue
 from streams.worker.durable_agent import DurableAgent
 from streams.worker.ending import EndingWorker
+from streams.worker.fenced_producer import FencedProducer
 from streams.worker.followed_topic import FollowedTopic
 from streams.worker.metrics import Metrics
 from streams.worker.model_switch import ModelSwitch
@@ -157,9 +159,12 @@ def build_app(
     def assigned() -> set[int]:
         return _assigned(app, source)
 
+    producer = FencedProducer(partial(_producer, kafka), kafka.topic_prefix + settings.group, parts.topics.compacted)
+    faust_internals.before_recovery(app, producer.claim)
+
     @app.agent(source, concurrency=1, name="purchases")  # type: ignore[untyped-decorator]
     async def purchases(stream: Any) -> None:
-        async with _producer(kafka) as producer:
+        async with producer:
             agent: DurableAgent[Step | Forgotten, Answer] = DurableAgent(
                 app,
                 parts.journey,
@@ -169,7 +174,7 @@ def build_app(
                 in_flight=settings.batches_in_flight,
                 metrics=oversight.metrics,
             )
-            rolling = RollingWrites(producer, parts.topics.compacted, assigned, settings.rolling_write_s)
+            rolling = RollingWrites(producer, parts.topics.compacted, settings.rolling_write_s)
             states = WorkerStates(producer, states_topic, name, parts.switch, assigned, _now)
             oversight.pulse.agent = agent
             await parts.journey.warm_up()
@@ -216,9 +221,10 @@ def _table(app: faust.App, table: StateTable, partitions: int) -> Any:
     )
 
 
-def _producer(kafka: KafkaConnection) -> AIOKafkaProducer:
+def _producer(kafka: KafkaConnection, transactional_id: str | None) -> AIOKafkaProducer:
     """A producer of our own: Faust's buffers sends and does not say when they arrived."""
     return AIOKafkaProducer(
+        transactional_id=transactional_id,
         bootstrap_servers=kafka.bootstrap_servers,
         acks="all",
         enable_idempotence=True,

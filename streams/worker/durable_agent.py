@@ -12,7 +12,8 @@ What happens to a batch, in this order (promise 3 of the architecture):
 
 RocksDB is never ahead of the changelog and an offset is never ahead of RocksDB, so whatever a crash
 cuts off is done again from the same state. Batches conclude in the order they were read; at most
-`in_flight` of them are under way. This module knows nothing of purchases.
+`in_flight` of them are under way. A batch whose lease (`fenced_producer.py`) has ended before step 6 is dropped:
+its partitions' owner reads its events again. This module knows nothing of purchases.
 """
 
 import asyncio
@@ -21,12 +22,12 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import faust
-from aiokafka import AIOKafkaProducer
 from rocksdict import Rdict
 
 from streams.worker import faust_internals
-from streams.worker.batch import Batch, Record, SourceRecord, StateTable
-from streams.worker.errors import StateUnavailable
+from streams.worker.batch import Batch, SourceRecord, StateTable
+from streams.worker.errors import LeaseLost, StateUnavailable
+from streams.worker.fenced_producer import FencedProducer, Lease
 from streams.worker.metrics import Metrics
 from streams.worker.state import State
 
@@ -55,6 +56,7 @@ class Handler(Protocol[StepT, AnswerT]):
 class _Pending(NamedTuple, Generic[StepT, AnswerT]):
     """A decided batch on its way."""
 
+    lease: Lease
     events: list[Any]
     batch: Batch
     steps: list[tuple[SourceRecord, StepT]]
@@ -69,7 +71,7 @@ class DurableAgent(Generic[StepT, AnswerT]):
         app: faust.App,
         handler: Handler[StepT, AnswerT],
         tables: dict[str, Any],
-        producer: AIOKafkaProducer,
+        producer: FencedProducer,
         *,
         max_batch: int,
         in_flight: int,
@@ -111,14 +113,19 @@ class DurableAgent(Generic[StepT, AnswerT]):
         while True:
             await _beside(finisher, self._slots.acquire())
             try:
-                batch = [await _beside(finisher, anext(events))]
+                first = await _beside(finisher, anext(events))
             except StopAsyncIteration:
                 return
-            batch += faust_internals.drain(self._app, stream, self._max_batch - 1)
-            self._begin(batch)
+            self._begin([first, *faust_internals.drain(self._app, stream, self._max_batch - 1)])
+            del first
 
     def _begin(self, events: list[Any]) -> None:
         """Decide, make the state visible to the next batch, and start asking."""
+        lease = self._producer.lease
+        if not lease.is_valid:
+            self._leave_to_their_owner(events)
+            self._slots.release()
+            return
         batch = Batch(self._state)
         steps = []
         self._metrics.batch(len(events))
@@ -129,7 +136,7 @@ class DurableAgent(Generic[StepT, AnswerT]):
                 if step is not None:
                     steps.append((record, step))
         self._state.show(batch.state)
-        self._pending.put_nowait(_Pending(events, batch, steps, self._start_asking(steps)))
+        self._pending.put_nowait(_Pending(lease, events, batch, steps, self._start_asking(steps)))
 
     def _decide(self, record: SourceRecord, batch: Batch) -> StepT | None:
         """One event alone: whatever it breaks, it takes nothing else of the batch with it."""
@@ -154,18 +161,34 @@ class DurableAgent(Generic[StepT, AnswerT]):
 
     async def _finish_in_order(self, stream: Any) -> None:
         while True:
-            pending = await self._pending.get()
-            answers = await pending.answers
-            if faust_internals.is_current(self._app, pending.events[0]):
-                with self._metrics.stage("conclude"):
-                    self._conclude(pending, answers)
-                with self._metrics.stage("deliver"):
-                    await self._deliver(pending.batch)
-                await self._acknowledge(stream, pending.events)
-            else:
-                # The partitions were given to someone else meanwhile, who reads these events again.
-                self._state.hide(pending.batch.state)
+            # Not kept in a variable: Faust waits for events that somebody still holds before it gives up partitions.
+            await self._finish(await self._pending.get(), stream)
             self._slots.release()
+
+    async def _finish(self, pending: _Pending[StepT, AnswerT], stream: Any) -> None:
+        answers = await pending.answers
+        try:
+            self._check_lease(pending)
+            with self._metrics.stage("conclude"):
+                self._conclude(pending, answers)
+            with self._metrics.stage("deliver"):
+                await self._deliver(pending)
+        except LeaseLost as lost:
+            log.warning("%d events are left to the owner of their partitions: %s", len(pending.events), lost)
+            self._state.hide(pending.batch.state)
+            self._leave_to_their_owner(pending.events)
+        else:
+            await self._acknowledge(stream, pending.events)
+
+    def _check_lease(self, pending: _Pending[StepT, AnswerT]) -> None:
+        """LeaseLost where the events' partitions were assigned anew since they were read, be it to this worker."""
+        pending.lease.check()
+        if not faust_internals.is_current(self._app, pending.events[0]):
+            raise LeaseLost("the partitions were assigned anew")
+
+    def _leave_to_their_owner(self, events: list[Any]) -> None:
+        faust_internals.untrack(self._app, events)
+        self._metrics.left_to_others(len(events))
 
     async def _acknowledge(self, stream: Any, events: list[Any]) -> None:
         for event in events:
@@ -187,10 +210,11 @@ class DurableAgent(Generic[StepT, AnswerT]):
                 pending.batch.merge(attempt)
         self._state.show({s: v for s, v in pending.batch.state.items() if s not in decided})
 
-    async def _deliver(self, batch: Batch) -> None:
-        """Steps 5 and 6."""
-        ends = await send_and_await(self._producer, batch.all_records())
-        self._state.write(batch.state)
+    async def _deliver(self, pending: _Pending[StepT, AnswerT]) -> None:
+        """Steps 5 and 6. Nothing may be awaited between the last look at the lease and the write."""
+        ends = await self._producer.send(pending.lease, pending.batch.all_records())
+        self._check_lease(pending)
+        self._state.write(pending.batch.state)
         for table in self._tables.values():
             for (topic, partition), offset in ends.items():
                 if topic == table.changelog_topic_name:
@@ -214,45 +238,3 @@ def _source_record(message: Any) -> SourceRecord:
     headers = message.headers or ()
     pairs = headers.items() if isinstance(headers, dict) else headers
     return SourceRecord(message.topic, message.partition, message.offset, message.key, message.value, tuple(pairs))
-
-
-async def send_and_await(producer: AIOKafkaProducer, records: Sequence[Record]) -> dict[tuple[str, int], int]:
-    """Send records, in order within each partition, and wait until the broker has them all.
-
-    One batch per partition with one future, instead of one future per record, is most of the worker's
-    speed. Returns the offset of the last record per (topic, partition). Raises what the producer raises.
-    """
-    sent = []
-    for (topic, partition), of_partition in _by_partition(records).items():
-        for batch in _record_batches(producer, of_partition):
-            delivery = await producer.send_batch(batch, topic, partition=partition)
-            sent.append((topic, partition, batch.record_count(), delivery))
-    ends: dict[tuple[str, int], int] = {}
-    for topic, partition, count, delivery in sent:
-        metadata = await delivery
-        ends[topic, partition] = metadata.offset + count - 1
-    return ends
-
-
-def _by_partition(records: Sequence[Record]) -> dict[tuple[str, int], list[Record]]:
-    grouped: dict[tuple[str, int], list[Record]] = {}
-    for record in records:
-        grouped.setdefault((record.topic, record.partition), []).append(record)
-    return grouped
-
-
-def _record_batches(producer: AIOKafkaProducer, records: Sequence[Record]) -> list[Any]:
-    batch = producer.create_batch()
-    batches = [batch]
-    for record in records:
-        if not _append(batch, record):
-            batch = producer.create_batch()
-            batches.append(batch)
-            if not _append(batch, record):
-                raise ValueError(f"a record for {record.topic} does not fit into an empty batch")
-    return batches
-
-
-def _append(batch: Any, record: Record) -> bool:
-    """False where the batch is full."""
-    return batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers)) is not None

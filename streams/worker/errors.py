@@ -7,3 +7,7 @@ class WorkerError(Exception):
 
 class StateUnavailable(WorkerError):
     """RocksDB could not read or write: the disk is full, or its files are damaged."""
+
+
+class LeaseLost(WorkerError):
+    """The partitions are no longer this worker's: what was decided under the lease is another's to decide."""

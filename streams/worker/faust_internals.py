@@ -18,6 +18,10 @@ events per second. What the durable agent needs instead is not in Faust's public
                       (faust-streaming issue #216, whose fix leaves out workers with tables). Where nothing
                       is committed yet it does not go back at all, because aiokafka's `seek_to_committed`
                       skips such partitions: a group's very first events would never be read.
+- `before_recovery`     a step of our own between the assignment of partitions and the moment at which Faust looks
+                      how far their changelogs reach; Faust has no signal there that it waits for.
+- `untrack`           events that this worker leaves to others. Before it gives up partitions, Faust waits until
+                      every event that it has handed out is acknowledged, and these never are.
 - `assigned_partitions`, `is_recovered`, `restoration`
                       how far a worker is between its start and its first event. Faust tells its log.
 
@@ -25,12 +29,14 @@ Written against faust-streaming 0.15.3, pinned in pyproject.toml. `tests/unit/te
 holds a digest of each method named here and fails when one of them changes.
 """
 
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from types import CoroutineType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import faust
 from faust.exceptions import ConsumerNotStarted
+from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
 from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
 from faust.transport.drivers.aiokafka import ensure_aiokafka_TP
@@ -63,6 +69,34 @@ def drain(app: faust.App, stream: Any, most: int) -> list[Any]:
 def is_current(app: faust.App, event: Any) -> bool:
     """Whether the event's partition still belongs to this worker under the assignment it was read in."""
     return bool(event.message.generation_id == app.consumer_generation_id)
+
+
+def untrack(app: faust.App, events: Iterable[Any]) -> None:
+    """Have Faust not wait for these events; their offsets are not committed."""
+    for event in events:
+        app.consumer._unacked_messages.discard(event.message)
+
+
+def before_recovery(app: faust.App, prepare: Callable[[frozenset[int]], Awaitable[None]]) -> None:
+    """Await `prepare(partitions)` after each assignment, before the state of these partitions is restored.
+
+    Faust restores up to the ends that the changelogs have after it. What it raises ends the worker.
+    """
+    _preparations[app] = prepare
+    Recovery._build_highwaters = _build_highwaters_when_prepared
+
+
+_preparations: WeakKeyDictionary[faust.App, Callable[[frozenset[int]], Awaitable[None]]] = WeakKeyDictionary()
+_build_highwaters = Recovery._build_highwaters
+
+
+async def _build_highwaters_when_prepared(
+    self: Any, consumer: Any, partitions: Collection[TP], destination: Any, title: str
+) -> None:
+    prepare = _preparations.get(self.app)
+    if prepare and title == "active":
+        await prepare(frozenset(tp.partition for tp in partitions))
+    await _build_highwaters(self, consumer, partitions, destination, title)
 
 
 def partition_store(table: Any, partition: int) -> Rdict:

@@ -48,6 +48,10 @@ class Metrics:
         self._ranks = self._counter(
             "judged_reciprocal_ranks", "Sum of 1/rank of the best bought item.", "source", "version"
         )
+        self._left = self._counter(
+            "events_left_to_others",
+            "Events whose partitions were assigned anew before the events were done.",
+        )
         self._batch = self._histogram("batch_events", "Events per batch.", BATCH_SIZES)
         self._stages = self._histogram("stage_seconds", "Time of a batch in a stage.", STAGE_SECONDS, "stage")
 
@@ -66,6 +70,10 @@ class Metrics:
     def dead_letter(self, reason: str) -> None:
         """An event went to the dead letters; `reason` is the letter's `error.class`."""
         self._labelled(self._dead_letters, reason).inc()
+
+    def left_to_others(self, events: int) -> None:
+        """Events are the work of whoever their partitions belong to now."""
+        self._left.inc(events)
 
     def batch(self, events: int) -> None:
         """A batch was taken."""

@@ -8,13 +8,12 @@ import uuid
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from streams.contract import messages
 from streams.contract.messages import WorkerState
 from streams.worker.batch import Record
-from streams.worker.durable_agent import send_and_await
+from streams.worker.fenced_producer import FencedProducer
 from streams.worker.model_switch import Models, ModelSwitch
 
 log = logging.getLogger(__name__)
@@ -28,7 +27,7 @@ class WorkerStates:
 
     def __init__(
         self,
-        producer: AIOKafkaProducer,
+        producer: FencedProducer,
         topic: str,
         worker: str,
         switch: ModelSwitch,
@@ -56,7 +55,7 @@ class WorkerStates:
         state = self.state(models)
         record = Record(self._topic, 0, state.worker.encode(), messages.encode(state))
         try:
-            await send_and_await(self._producer, [record])
+            await self._producer.send_unfenced([record])
         except KafkaError as error:
             log.warning("nobody was told which versions this worker asks: %r", error)
 

@@ -16,11 +16,10 @@ from streams.clients.latest import LatestLists
 from streams.clients.subscriber import RecommendationSubscriber
 from streams.contract import messages, topics
 from streams.contract.connection import KafkaConnection
-from streams.contract.messages import Cause, Line, Return
+from streams.contract.messages import NO_USER, Cause, Line, Return
 from streams.contract.reading import read_to_end
 from streams.contract.topics import TopicLayout
 from streams.worker.rebuild import newest
-from streams.worker.rolling_writes import NO_USER
 from tests.integration.workers import (
     BOUGHT_AT,
     Source,
@@ -238,7 +237,7 @@ def test_every_reader_passes_over_erasures_and_rolling_writes(
         erase(kafka, ERASED)
         time.sleep(1)
     for topic in (topics.PURCHASE_LOG, topics.RECOMMENDATIONS):
-        assert any(message.key() == NO_USER for message in records(kafka, topic))
+        assert any(message.key() == NO_USER for message in read_to_end(kafka, kafka.topic_prefix + topic.name))
     learnt = purchase_history.read(kafka, Silent())
     assert (learnt.n_events, learnt.n_unreadable) == (6 * len(OTHERS), 0)
     with RecommendationSubscriber(kafka, start="beginning") as subscriber:

@@ -61,7 +61,9 @@ class Source:
 
 
 def records(kafka: KafkaConnection, topic: Topic) -> list[Message]:
-    return list(read_to_end(kafka, kafka.topic_prefix + topic.name))
+    """All records of a topic but those that say nothing, which a worker writes when it is given a partition."""
+    found = read_to_end(kafka, kafka.topic_prefix + topic.name)
+    return [each for each in found if each.key() != messages.NO_USER or each.value() is not None]
 
 
 def lists(kafka: KafkaConnection) -> list[RecommendationList]:
