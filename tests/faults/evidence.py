@@ -1,6 +1,6 @@
 """What is on the topics after the damage, held against the model."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -91,6 +91,43 @@ class Evidence:
             assert value is None or offset >= last.get(key, -1), f"{key!r} went back from {last[key]} to {offset}"
             last[key] = offset
 
+    def check_nothing_lost_or_stale(self) -> None:
+        """The counts of all losses at once, so that a failure is told in one line."""
+        told = ", ".join(f"{name}: {count}" for name, count in self.count_losses().items() if count)
+        assert told == ""
+
+    def count_losses(self) -> dict[str, int]:
+        """What histories and newest lists lack or have too often, counted from the topics alone."""
+        histories = _newest(self.changes)
+        missing, doubled = [], []
+        for name, user in self.model.users.items():
+            found = Counter(_order_ids(histories.get(messages.user_key(name))))
+            missing.append(sum(order[1] not in found for order in user.orders))
+            doubled.append(sum(count - 1 for count in found.values()))
+        return {
+            "histories_that_lack_purchases": sum(map(bool, missing)),
+            "purchases_missing": sum(missing),
+            "purchases_doubled": sum(doubled),
+            "stale_newest_lists": self._n_stale_newest_lists(),
+            "last_offsets_set_back": self._n_set_back(),
+        }
+
+    def _n_stale_newest_lists(self) -> int:
+        newest = _newest(self.list_records)
+        found = {name: newest.get(messages.user_key(name)) for name in self.model.users}
+        made = {name: _cause(messages.recommendation_list.decode(value)) for name, value in found.items() if value}
+        return sum(made.get(name) != user.last_cause for name, user in self.model.users.items())
+
+    def _n_set_back(self) -> int:
+        """Changelog records whose last offset is lower than that of the record before, of the same user."""
+        count, last = 0, dict[bytes, int]()
+        for message in self.changes:
+            key, value = message.key() or b"", message.value()
+            offset = msgspec.msgpack.decode(value)[0] if value else -1
+            count += value is not None and offset < last.get(key, -1)
+            last[key] = offset
+        return count
+
     def count_lists(self) -> dict[str, Any]:
         """How often lists were made, and how many are not what the model says of the user's history then."""
         made = sum(map(len, self.lists.values()))
@@ -139,6 +176,11 @@ def _newest(found: Iterable[Message]) -> dict[bytes, bytes]:
     """What a compacted topic says: the newest value of each key, tombstones left out."""
     newest = {message.key() or b"": message.value() for message in found}
     return {key: value for key, value in newest.items() if value is not None}
+
+
+def _order_ids(history: bytes | None) -> list[str]:
+    """The event ids of the orders in a history, as it is stored."""
+    return [order[1] for order in msgspec.msgpack.decode(history)[1]] if history else []
 
 
 def _origin(message: Message) -> tuple[object, object]:

@@ -35,9 +35,10 @@ class Worker:
             "NEXTUP_WORKER_INSTANCE_ID": name,
             "NEXTUP_WORKER_GROUP": GROUP,
         }
-        environment = environment_of(kafka, **own | settings)
-        command = [sys.executable, "-m", "deploy", "worker"]
-        self.process = ChildProcess(command, name=name, log=folder / f"{name}.log", environment=environment)
+        self.environment = environment_of(kafka, **own | settings)
+        self.command = [sys.executable, "-m", "deploy", "worker"]
+        log = folder / f"{name}.log"
+        self.process = ChildProcess(self.command, name=name, log=log, environment=self.environment)
 
     def start(self) -> None:
         self.process.start()
