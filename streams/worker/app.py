@@ -62,7 +62,7 @@ def run(
     _set_up_logging(settings.log_level)
     with Oversight(kafka, settings) as oversight, state_folder.taken(settings.datadir):
         partitions = topics.check(kafka)
-        parts = assemble(kafka, triton, settings, repository, model_name, oversight.metrics)
+        parts = assemble(kafka, triton, settings, repository, model_name, partitions, oversight.metrics)
         _serve(kafka, settings, parts, partitions, oversight)
 
 
@@ -83,6 +83,7 @@ def assemble(
     settings: WorkerSettings,
     repository: str,
     model_name: str,
+    partitions: int,
     metrics: Metrics,
 ) -> WorkerParts:
     """Everything but Faust: the journey of an event, and the topics that the worker follows beside it."""
@@ -98,6 +99,7 @@ def assemble(
         popularity,
         k=settings.k,
         history_lines=settings.history_lines,
+        n_partitions=partitions,
         clock=_now,
         metrics=metrics,
     )
