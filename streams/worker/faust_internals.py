@@ -18,6 +18,8 @@ events per second. What the durable agent needs instead is not in Faust's public
                       (faust-streaming issue #216, whose fix leaves out workers with tables). Where nothing
                       is committed yet it does not go back at all, because aiokafka's `seek_to_committed`
                       skips such partitions: a group's very first events would never be read.
+- `read_committed`    Faust reads what transactions have aborted or not yet committed, unless it writes in
+                      transactions itself; it has no setting for the one without the other.
 - `assigned_partitions`, `is_recovered`, `restoration`
                       how far a worker is between its start and its first event. Faust tells its log.
 
@@ -32,8 +34,8 @@ from typing import Any
 import faust
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.consumer import Consumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, ensure_aiokafka_TP
 from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
-from faust.transport.drivers.aiokafka import ensure_aiokafka_TP
 from faust.types import TP
 from rocksdict import Rdict
 
@@ -143,3 +145,17 @@ async def _perform_seek_with_flow_stopped(self: Any) -> None:
 def seek_with_flow_stopped() -> None:
     """Have all consumers of this process go back as far as nothing is committed, and fetch nothing on the way."""
     AIOKafkaConsumer.perform_seek = _perform_seek_with_flow_stopped
+
+
+_create_worker_consumer = AIOKafkaConsumerThread._create_worker_consumer
+
+
+def _create_committed_consumer(self: Any, transport: Any) -> Any:
+    consumer = _create_worker_consumer(self, transport)
+    consumer._isolation_level = "read_committed"  # aiokafka looks at it in `start`
+    return consumer
+
+
+def read_committed() -> None:
+    """Have all consumers of this process read no record of a transaction that is aborted or open."""
+    AIOKafkaConsumerThread._create_worker_consumer = _create_committed_consumer

@@ -33,3 +33,24 @@ def test_odd_records_harm_nobody_but_themselves(kafka: KafkaConnection, tmp_path
         value if isinstance(value, bytes) else value.encode() for _, value in dead.headers() or [] if value
     )
     assert {message.key() for message in records(kafka, topics.PURCHASE_LOG)} == {messages.log_key("u", "e2")}
+
+
+def test_aborted_and_open_transactions_are_not_read(kafka: KafkaConnection, tmp_path: Path) -> None:
+    aborting, staying = (Source(kafka, transactional_id=f"{kafka.topic_prefix}{name}") for name in ("a", "o"))
+    for source in (aborting, staying):
+        source._producer.init_transactions(30)
+        source._producer.begin_transaction()
+    aborting.buy("u", "aborted", "a")
+    aborting.flush()
+    aborting._producer.abort_transaction(30)
+    plain = Source(kafka)
+    plain.buy("u", "e1", "b")
+    plain.flush()
+    staying.buy("u", "open", "c")
+    staying.flush()
+    with running_worker(kafka, tmp_path):
+        found = eventually(lambda: lists_by_event(kafka), lambda seen: "e1" in seen, "the list of e1")
+    assert set(found) == {"e1"}
+    assert [each.item_id for each in found["e1"].items] == ["b"]
+    assert {message.key() for message in records(kafka, topics.PURCHASE_LOG)} == {messages.log_key("u", "e1")}
+    staying._producer.abort_transaction(30)
