@@ -131,7 +131,13 @@ def _places(messages: Sequence[Message]) -> Iterator[TopicPartition]:
 def main() -> None:
     settings = load(None, os.environ)
     parts = assemble(
-        settings.kafka, settings.triton, settings.worker, settings.models.repository, settings.models.name, Metrics()
+        settings.kafka,
+        settings.triton,
+        settings.worker,
+        settings.models.repository,
+        settings.models.name,
+        topics.check(settings.kafka),
+        Metrics(),
     )
     for followed in parts.followed:
         followed.start()

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
+from streams.contract.lenient import LenientDecoder
 from streams.contract.messages import Id, Moment
 
 EmailEventKind: TypeAlias = Literal["sent", "withheld", "clicked", "unsubscribed", "purchased", "given-up"]
@@ -47,8 +48,8 @@ class EmailEvent(Struct, frozen=True, omit_defaults=True):
     is_unknown: bool = False
 
 
-customer = msgspec.json.Decoder(Customer)
-email_event = msgspec.json.Decoder(EmailEvent)
+customer = LenientDecoder(Customer)
+email_event = LenientDecoder(EmailEvent)
 
 
 def email_event_id(decision_id: str, kind: EmailEventKind, about: str = "") -> str:

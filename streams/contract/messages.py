@@ -1,7 +1,7 @@
 """The messages on the topics, as typed classes with one decoder each.
 
 All values are JSON in UTF-8. Fields that a class does not name are ignored, so that a publisher may
-send more than we read. Times are ISO 8601 with a zone.
+send more than we read; null stands for an optional field that is not given. Times are ISO 8601 with a zone.
 
     purchases                 Purchase | Return | Erasure | Refresh   key: user_id
     purchase-log              purchases and returns, once each        key: log_key(user_id, event_id)
@@ -17,12 +17,13 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from streams.contract.errors import InvalidEvent
+from streams.contract.lenient import LenientDecoder
 
 T = TypeVar("T")
 
@@ -254,21 +255,21 @@ class _Kind(Struct):
     type: str = "purchase"
 
 
-_EVENT_DECODERS: dict[str, msgspec.json.Decoder[Event]] = {
-    "purchase": msgspec.json.Decoder(Purchase),
-    "return": msgspec.json.Decoder(Return),
-    "erasure": msgspec.json.Decoder(Erasure),
-    "refresh": msgspec.json.Decoder(Refresh),
+_EVENT_DECODERS: dict[str, LenientDecoder[Any]] = {
+    "purchase": LenientDecoder(Purchase),
+    "return": LenientDecoder(Return),
+    "erasure": LenientDecoder(Erasure),
+    "refresh": LenientDecoder(Refresh),
 }
-_kind = msgspec.json.Decoder(_Kind)
+_kind = LenientDecoder(_Kind)
 _encoder = msgspec.json.Encoder()
 
-recommendation_list = msgspec.json.Decoder(RecommendationList)
-outcome = msgspec.json.Decoder(Outcome)
-erasure_receipt = msgspec.json.Decoder(ErasureReceipt)
-item = msgspec.json.Decoder(Item)
-model_version = msgspec.json.Decoder(ModelVersion)
-worker_state = msgspec.json.Decoder(WorkerState)
+recommendation_list = LenientDecoder(RecommendationList)
+outcome = LenientDecoder(Outcome)
+erasure_receipt = LenientDecoder(ErasureReceipt)
+item = LenientDecoder(Item)
+model_version = LenientDecoder(ModelVersion)
+worker_state = LenientDecoder(WorkerState)
 
 
 def encode(message: Struct) -> bytes:
@@ -358,12 +359,36 @@ def check_moment(event: Event, now: datetime) -> None:
 
 
 def _decode_value(value: bytes) -> Event:
+    event: Event = _event_decoder(value).decode(value)
+    return event
+
+
+def _decode_strictly(value: bytes) -> Event:
+    event: Event = _event_decoder(value).strictly(value)
+    return event
+
+
+def _event_decoder(value: bytes) -> LenientDecoder[Any]:
     kind = _kind.decode(value).type
     decoder = _EVENT_DECODERS.get(kind)
     if decoder is None:
         expected = ", ".join(_EVENT_DECODERS)
         raise InvalidEvent("unknown-type", f"unknown type {_short(kind)}; expected one of {expected}", "type")
-    return decoder.decode(value)
+    return decoder
+
+
+def check_id_key(key: bytes | None, identity: str, field: str) -> None:
+    """InvalidEvent where a record's key is not the id in its value; `field` is the name of that id."""
+    if key != identity.encode():
+        found = _short((key or b"").decode(errors="replace"))
+        raise InvalidEvent("key-mismatch", f"the key {found} differs from {field} {_short(identity)}", field)
+
+
+def keyed_item(key: bytes | None, value: bytes) -> Item:
+    """The item in a record of `items`; InvalidEvent where it cannot be read or has the key of another."""
+    product = item_from_json(value)
+    check_id_key(key, product.item_id, "item_id")
+    return product
 
 
 def _check_key(key: bytes | None, user_id: str) -> None:
@@ -402,14 +427,14 @@ def check(event: Event, now: datetime) -> bytes:
     Struct constructors do not validate, so the event is sent through its own bytes.
     """
     value = _written(event)
-    check_moment(event_from_json(value), now)
+    check_moment(_checked(_decode_strictly, value), now)
     return value
 
 
 def check_item(product: Item) -> bytes:
     """The bytes of a catalogue item built in Python, or InvalidEvent where it is not what `Item` says."""
     value = _written(product)
-    item_from_json(value)
+    _checked(item.strictly, value)
     return value
 
 

@@ -106,6 +106,7 @@ class Intake:
             step.forget(record.key.decode(), record.at or self._now())
             return
         made = messages.recommendation_list.decode(record.value)
+        messages.check_id_key(record.key, made.user_id, "user_id")
         if made.as_of >= self._oldest():
             step.keep(made.user_id, after_list(step.standing(made.user_id), made, self._rules))
 
@@ -132,11 +133,13 @@ def _is_stranger(step: Step, user_id: str) -> bool:
 
 def _customer(step: Step, record: Arrived) -> None:
     customer = None if record.value is None else email_messages.customer.decode(record.value)
+    if customer is not None:
+        messages.check_id_key(record.key, customer.user_id, "user_id")
     step.keep_customer(record.key.decode(), customer, record.at or OLDEST)
 
 
 def _item(step: Step, record: Arrived) -> None:
-    step.keep_item(record.key.decode(), None if record.value is None else messages.item.decode(record.value))
+    step.keep_item(record.key.decode(), None if record.value is None else messages.keyed_item(record.key, record.value))
 
 
 def _purchased(purchase: Purchase, decision: str, lines: Iterable[int]) -> EmailEvent:

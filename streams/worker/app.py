@@ -64,7 +64,7 @@ def run(
     _set_up_logging(settings.log_level)
     with Oversight(kafka, settings) as oversight, state_folder.taken(settings.datadir):
         partitions = topics.check(kafka)
-        parts = assemble(kafka, triton, settings, repository, model_name, oversight.metrics)
+        parts = assemble(kafka, triton, settings, repository, model_name, partitions, oversight.metrics)
         _serve(kafka, settings, parts, partitions, oversight)
 
 
@@ -85,6 +85,7 @@ def assemble(
     settings: WorkerSettings,
     repository: str,
     model_name: str,
+    partitions: int,
     metrics: Metrics,
 ) -> WorkerParts:
     """Everything but Faust: the journey of an event, and the topics that the worker follows beside it."""
@@ -100,6 +101,7 @@ def assemble(
         popularity,
         k=settings.k,
         history_lines=settings.history_lines,
+        n_partitions=partitions,
         clock=_now,
         metrics=metrics,
     )
@@ -134,6 +136,7 @@ def build_app(
     """The Faust app: its source, its tables, and the one agent that runs the journey."""
     faust_internals.await_deliveries_directly()
     faust_internals.seek_with_flow_stopped()
+    faust_internals.read_committed()
     app = faust.App(
         kafka.topic_prefix + settings.group,
         broker=[f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],

@@ -41,7 +41,7 @@ class Backlog:
                 enable_auto_offset_store=False,
                 enable_partition_eof=True,
                 auto_offset_reset="earliest",
-                isolation_level="read_uncommitted",  # as the worker reads
+                isolation_level="read_committed",  # as the worker reads
                 fetch_wait_max_ms=10,  # whether there is a record is asked now, not when one comes
                 fetch_queue_backoff_ms=10,
                 queued_min_messages=1,

@@ -2,9 +2,8 @@
 
 import logging
 
-import msgspec
-
 from streams.contract import messages
+from streams.contract.errors import InvalidEvent
 
 log = logging.getLogger(__name__)
 
@@ -13,7 +12,9 @@ class Catalogue:
     """Knows the items that the shop has withdrawn.
 
     An item that the shop never described may be recommended, so that the catalogue is optional; a
-    tombstone takes a description back, which is why it makes the item available again.
+    tombstone takes a description back, which is why it makes the item available again. A record that
+    cannot be read, or tells of another item than its key, withdraws the item of its key until a readable
+    one comes: a list without an item does less harm than one with an item that is not for sale.
     """
 
     def __init__(self) -> None:
@@ -26,10 +27,14 @@ class Catalogue:
         """Take one record of the `items` topic."""
         try:
             item_id = key.decode()
-            available = value is None or messages.item.decode(value).available
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            log.warning("the item %r is skipped: %s", key, error)
+        except UnicodeDecodeError as error:
+            log.warning("the item %r is skipped: its key is not UTF-8: %s", key, error)
             return
+        try:
+            available = value is None or messages.keyed_item(key, value).available
+        except InvalidEvent as error:
+            log.warning("the item %r counts as withdrawn until its record can be read: %s", key, error)
+            available = False
         if available:
             self._withdrawn.discard(item_id)
         else:

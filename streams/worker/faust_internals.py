@@ -22,6 +22,8 @@ events per second. What the durable agent needs instead is not in Faust's public
                       how far their changelogs reach; Faust has no signal there that it waits for.
 - `untrack`           events that this worker leaves to others. Before it gives up partitions, Faust waits until
                       every event that it has handed out is acknowledged, and these never are.
+- `read_committed`    Faust reads what transactions have aborted or not yet committed, unless it writes in
+                      transactions itself; it has no setting for the one without the other.
 - `assigned_partitions`, `is_recovered`, `restoration`
                       how far a worker is between its start and its first event. Faust tells its log.
 
@@ -38,8 +40,8 @@ import faust
 from faust.exceptions import ConsumerNotStarted
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, ensure_aiokafka_TP
 from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
-from faust.transport.drivers.aiokafka import ensure_aiokafka_TP
 from faust.types import TP
 from rocksdict import Rdict
 
@@ -177,3 +179,17 @@ async def _perform_seek_with_flow_stopped(self: Any) -> None:
 def seek_with_flow_stopped() -> None:
     """Have all consumers of this process go back as far as nothing is committed, and fetch nothing on the way."""
     AIOKafkaConsumer.perform_seek = _perform_seek_with_flow_stopped
+
+
+_create_worker_consumer = AIOKafkaConsumerThread._create_worker_consumer
+
+
+def _create_committed_consumer(self: Any, transport: Any) -> Any:
+    consumer = _create_worker_consumer(self, transport)
+    consumer._isolation_level = "read_committed"  # aiokafka looks at it in `start`
+    return consumer
+
+
+def read_committed() -> None:
+    """Have all consumers of this process read no record of a transaction that is aborted or open."""
+    AIOKafkaConsumerThread._create_worker_consumer = _create_committed_consumer

@@ -9,6 +9,7 @@ from serving.errors import ServingError
 from serving.model_repository import ModelRepository
 from serving.vocabulary import Vocabulary
 from streams.contract import messages
+from streams.contract.errors import InvalidEvent
 from streams.contract.messages import Challenger, ModelRef
 
 log = logging.getLogger(__name__)
@@ -54,8 +55,9 @@ class ModelSwitch:
             return
         try:
             announced = messages.model_version.decode(value)
+            messages.check_id_key(key, announced.name, "name")
             serving = self._model(announced.version)
-        except (msgspec.MsgspecError, ServingError) as error:
+        except (msgspec.MsgspecError, InvalidEvent, ServingError) as error:
             log.error("an announced version of %s cannot be used; staying with the one before: %s", self.name, error)
             return
         self.current = Models(serving, self._trial(announced.challenger))

@@ -22,6 +22,7 @@ from streams.contract.messages import (
     Refresh,
     Return,
 )
+from streams.contract.placement import check_partition
 from streams.histories import history
 from streams.histories.history import History
 from streams.histories.purchase_log import SOURCE_OFFSET
@@ -99,6 +100,7 @@ class PurchaseJourney:
         *,
         k: int,
         history_lines: int,
+        n_partitions: int,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
@@ -109,6 +111,7 @@ class PurchaseJourney:
         self._popularity = popularity
         self._k = k
         self._history_lines = history_lines
+        self._n_partitions = n_partitions
         self._clock = clock
         self._metrics = metrics
 
@@ -120,6 +123,8 @@ class PurchaseJourney:
         """Into the history and the log, or to the dead letters."""
         try:
             event = messages.decode_event(record.key, record.value, self._clock())
+            if not isinstance(event, Erasure):  # the customer is to be forgotten, wherever the request lies
+                check_partition(messages.user_key(event.user_id), record.partition, self._n_partitions)
         except InvalidEvent as error:
             self.give_up(record, error, batch)
             return None

@@ -66,6 +66,20 @@ def test_a_marker_of_a_transaction_waits_and_is_no_work(kafka: KafkaConnection) 
     asked.close()
 
 
+def test_an_open_transaction_is_no_work(kafka: KafkaConnection) -> None:
+    producer = Producer(kafka.for_confluent(transactional_id=f"{kafka.topic_prefix}shop"))
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(kafka.topic_prefix + topics.PURCHASES.name, b"an event", b"u", partition=1)
+    assert producer.flush(30) == 0
+    asked = backlog(kafka)
+    waiting = asked.ask([1])
+    assert waiting is not None
+    assert not waiting.is_work
+    asked.close()
+    producer.abort_transaction(30)
+
+
 def test_a_broker_that_says_nothing_is_told_apart_from_no_work(tmp_path: Path) -> None:
     with Broker(tmp_path) as broker:
         kafka = KafkaConnection(bootstrap_servers=broker.bootstrap_servers)

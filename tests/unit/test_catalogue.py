@@ -24,8 +24,8 @@ def test_a_tombstone_takes_the_withdrawal_back() -> None:
     assert catalogue.is_available("a")
 
 
-def test_a_record_that_is_no_item_is_skipped() -> None:
+def test_a_record_that_is_no_item_withdraws_the_item_of_its_key() -> None:
     catalogue = Catalogue()
     catalogue.on_record(b"a", b"junk")
     catalogue.on_record(b"\xff", messages.encode(Item("a", available=False)))
-    assert catalogue.is_available("a")
+    assert not catalogue.is_available("a")

@@ -30,6 +30,7 @@ RELIED_ON: list[tuple[Callable[..., Any], str]] = [
     (Consumer.perform_seek, "0e8c130ff4b0afd8"),
     (AIOKafkaConsumerThread.seek_to_committed, "775ab0adc4b052ab"),
     (AIOKafkaConsumerThread.seek_to_beginning, "bd4250b8d1e76d33"),
+    (AIOKafkaConsumerThread._create_worker_consumer, "c2701bfc3e6f6cad"),
     (Recovery.on_recovery_completed, "6ef567acf072e46d"),
     (Recovery._resume_streams, "d986a6710c1aca98"),
     (Consumer.track_message, "217d7f1399a4cd8e"),

@@ -85,7 +85,7 @@ def test_a_list_is_one_event_whose_data_is_one_line() -> None:
     made = a_list("line\nbreak", "<b>مرحبا</b> 🛒")
     lines = server_sent.list_event(made, {0: 3, 1: 0}).decode().split("\n")
     assert lines[:2] == ["event: list", "id: 0-3.1-0"]
-    assert messages.recommendation_list.decode(lines[2].removeprefix("data: ")) == made
+    assert messages.recommendation_list.decode(lines[2].removeprefix("data: ").encode()) == made
     assert lines[3:] == ["", ""]
 
 
