@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import traceback
 from typing import Any
 
 import click
@@ -12,21 +13,22 @@ from deploy.errors import SettingsError
 from deploy.stack.errors import DidNotStart, StackError
 from serving.errors import ServingError
 from streams.contract.errors import ContractError
+from streams.contract.last_words import last_words
 from streams.gateway.errors import GatewayError
 from streams.worker.errors import WorkerError
 from trainer.errors import TrainerError
 
 OUR_ERRORS = (ContractError, ServingError, WorkerError, GatewayError, TrainerError, SettingsError, StackError)
-"""Errors whose text tells a user what to do; all others are bugs and keep their traceback."""
+"""Errors whose text tells a user what to do; all others are bugs, whose traceback comes before the last line."""
 
 err = Console(stderr=True)
 
 
 class Failed(click.ClickException):
-    """One of our errors, told on stderr in one line; exit code 1."""
+    """What a command ends with, told on stderr in one line; exit code 1."""
 
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
+    def __init__(self, sentence: str, error: Exception) -> None:
+        super().__init__(sentence)
         self._error = error
 
     def show(self, file: Any = None) -> None:
@@ -68,7 +70,12 @@ class LazyGroup(click.Group):
         except OUR_ERRORS as error:
             if os.environ.get("NEXTUP_DEBUG"):
                 raise
-            raise Failed(error) from error
+            raise Failed(str(error), error) from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            traceback.print_exception(error)
+            raise Failed(last_words(error), error) from error
         except KeyboardInterrupt:
             ctx.exit(130)
 

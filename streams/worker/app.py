@@ -136,6 +136,7 @@ def build_app(
     """The Faust app: its source, its tables, and the one agent that runs the journey."""
     faust_internals.await_deliveries_directly()
     faust_internals.seek_with_flow_stopped()
+    faust_internals.stand_rebalances()
     faust_internals.read_committed()
     app = faust.App(
         kafka.topic_prefix + settings.group,

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 import faust
 
+from streams.contract.last_words import last_words
 from streams.worker import state_folder
 from streams.worker.settings import WorkerSettings
 
@@ -85,4 +86,4 @@ class EndingWorker(faust.Worker):  # type: ignore[misc]
         """The last line; damage is marked for the next start before it is told."""
         if state_folder.is_damage(failure):
             state_folder.mark_suspect(self._settings.datadir)
-        return f"the worker has stopped, because it could not go on: {failure!r}"
+        return f"the worker has stopped, because it could not go on: {last_words(failure)}"

@@ -24,6 +24,9 @@ events per second. What the durable agent needs instead is not in Faust's public
                       every event that it has handed out is acknowledged, and these never are.
 - `read_committed`    Faust reads what transactions have aborted or not yet committed, unless it writes in
                       transactions itself; it has no setting for the one without the other.
+- `stand_rebalances`    what Faust asserts of a partition's position while its other thread gives partitions away ends
+                      the worker with an AssertionError without a word, and a recovery that takes too long ends in
+                      silence, never to be begun again.
 - `assigned_partitions`, `is_recovered`, `restoration`
                       how far a worker is between its start and its first event. Faust tells its log.
 
@@ -38,12 +41,14 @@ from weakref import WeakKeyDictionary
 
 import faust
 from faust.exceptions import ConsumerNotStarted
-from faust.tables.recovery import Recovery
+from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from faust.transport.consumer import Consumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, ensure_aiokafka_TP
 from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
 from faust.types import TP
 from rocksdict import Rdict
+
+from streams.worker.errors import WorkerError
 
 FAUST_VERSION = "0.15.3"
 
@@ -193,3 +198,49 @@ def _create_committed_consumer(self: Any, transport: Any) -> Any:
 def read_committed() -> None:
     """Have all consumers of this process read no record of a transaction that is aborted or open."""
     AIOKafkaConsumerThread._create_worker_consumer = _create_committed_consumer
+
+
+def stand_rebalances() -> None:
+    """Have a rebalance in the middle of a step of Faust's be one, and a step that takes too long an error.
+
+    Faust's detector of stalled streams only logs, and our own watchdog looks for the same: it is left out.
+    """
+    AIOKafkaConsumer.verify_event_path = _nothing_to_verify
+    AIOKafkaConsumer.verify_recovery_event_path = _nothing_to_verify
+    AIOKafkaConsumerThread.highwater = _highwater_if_assigned
+    Recovery._wait = _wait_or_fail
+
+
+def _nothing_to_verify(self: Any, now: float, tp: TP) -> None:
+    """Take the place of a check that asks for positions which a partition has not yet, or no longer."""
+
+
+_highwater = AIOKafkaConsumerThread.highwater
+
+
+def _highwater_if_assigned(self: Any, tp: TP) -> int:
+    """The end of a partition, for Faust's monitor; 0 where the partition was revoked meanwhile."""
+    try:
+        return int(_highwater(self, tp))
+    except AssertionError:
+        return 0
+
+
+_wait = Recovery._wait
+
+
+async def _wait_or_fail(self: Any, coro: Any, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as Faust's
+    """One step of a recovery: RebalanceAgain where another begins meanwhile, WorkerError after `timeout` seconds."""
+    try:
+        await _wait(self, coro, timeout=timeout)
+    except ServiceStopped:
+        if self.should_stop or self.crashed:
+            raise
+        raise WorkerError(
+            f"the state could not be restored: a step of it took longer than {timeout:g} s; see whether the brokers "
+            "answer, and start the worker again"
+        ) from None
+    except (AssertionError, ValueError) as error:
+        if self.signal_recovery_start.is_set():
+            raise RebalanceAgain from error
+        raise

@@ -91,8 +91,11 @@ def test_with_nextup_debug_an_error_of_ours_keeps_its_traceback(monkeypatch: pyt
     assert isinstance(run("fails").exception, SettingsError)
 
 
-def test_any_other_error_keeps_its_traceback() -> None:
-    assert isinstance(run("breaks").exception, ZeroDivisionError)
+def test_any_other_error_keeps_its_traceback_and_ends_with_a_sentence() -> None:
+    done = run("breaks")
+    assert done.exit_code == 1
+    assert "Traceback (most recent call last)" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: ZeroDivisionError (division by zero) in ")
 
 
 def test_ctrl_c_is_quiet_and_exit_code_130() -> None:

@@ -18,6 +18,7 @@ from faust.tables.base import Collection
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
 
 from streams.worker import faust_internals
 
@@ -35,6 +36,10 @@ RELIED_ON: list[tuple[Callable[..., Any], str]] = [
     (Recovery._build_highwaters, "91b4cc0d3724ae7b"),
     (Recovery._wait, "ec7429b70176f8c6"),
     (Recovery.on_rebalance, "aa4d997a1795ceae"),
+    (Consumer.verify_all_partitions_active, "4e0e46f5c297305d"),
+    (AIOKafkaConsumer.verify_event_path, "a17e8f0610e1abcb"),
+    (AIOKafkaConsumer.verify_recovery_event_path, "1159baf5ae110215"),
+    (AIOKafkaConsumerThread.highwater, "6f7dbe109ae6807f"),
     (Recovery._resume_streams, "d986a6710c1aca98"),
     (Consumer.track_message, "217d7f1399a4cd8e"),
     (Consumer.wait_first, "feade6a31f8a6789"),
