@@ -98,7 +98,7 @@ def _json_events(path: Path, report: ReadReport) -> Iterator[Event]:
         report.rows += 1
         try:
             event = messages.event_from_json(line)
-            messages.check_moment(event, now)
+            messages.check_acceptable(event, now)
         except InvalidEvent as error:
             report.leave_out_invalid(number, error)
         else:
@@ -196,7 +196,7 @@ class _Orders:
         for kind, fields in order.parts():
             try:
                 event = msgspec.convert(fields, kind)
-                messages.check_moment(event, self._now)
+                messages.check_acceptable(event, self._now)
             except msgspec.ValidationError as error:
                 self._report.leave_out_invalid(order.number, messages.invalid_field(error), order.rows)
             except InvalidEvent as error:

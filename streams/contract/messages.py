@@ -15,7 +15,7 @@ send more than we read; null stands for an optional field that is not given. Tim
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 MAX_VALUE_BYTES = 1_000_000
 """Largest event value that is accepted, in bytes."""
+MAX_ID_BYTES = 256
+"""Most bytes of an id in UTF-8: with it a list or a history has a largest size, which its topic takes."""
 MAX_LINES = 2_000
 """Most lines that one purchase or return may have."""
 MAX_CLOCK_AHEAD = timedelta(days=1)
@@ -313,7 +315,7 @@ def decode_event(key: bytes | None, value: bytes | None, now: datetime) -> Event
         )
     event = event_from_json(value)
     _check_key(key, event.user_id)
-    check_moment(event, now)
+    check_acceptable(event, now)
     return event
 
 
@@ -327,7 +329,9 @@ def event_from_json(value: bytes) -> Event:
 
 def item_from_json(value: bytes) -> Item:
     """The catalogue item in JSON bytes; InvalidEvent says what is wrong with it."""
-    return _checked(item.decode, value)
+    found = _checked(item.decode, value)
+    check_ids([("item_id", found.item_id)])
+    return found
 
 
 def _checked(decode: Callable[[bytes], T], value: bytes) -> T:
@@ -347,8 +351,13 @@ def _checked(decode: Callable[[bytes], T], value: bytes) -> T:
         raise InvalidEvent("malformed", "the value is nested too deeply") from None
 
 
-def check_moment(event: Event, now: datetime) -> None:
-    """InvalidEvent where `occurred_at` is further ahead of `now` than any clock should be, or before 1970."""
+def check_acceptable(event: Event, now: datetime) -> None:
+    """InvalidEvent where a well-formed event is not accepted all the same.
+
+    Its `occurred_at` is further ahead of `now` than any clock should be, or before 1970, or an id is too long. Readers
+    of the log do not ask this: what was accepted once stays accepted.
+    """
+    check_ids(_ids_of(event))
     when = event.occurred_at
     if when > now + MAX_CLOCK_AHEAD:
         raise InvalidEvent(
@@ -356,6 +365,37 @@ def check_moment(event: Event, now: datetime) -> None:
         )
     if when < EARLIEST:
         raise InvalidEvent("before-1970", f"occurred_at {when.isoformat()} is before 1970", "occurred_at")
+
+
+def id_bytes(text: str) -> int:
+    """How long an id is in UTF-8, in bytes."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
+_SURELY_SHORT = MAX_ID_BYTES // 4
+"""An id of so few characters is short enough, whatever they are."""
+
+
+def check_ids(ids: Iterable[tuple[str, str]]) -> None:
+    """InvalidEvent for the first of (path, id) that is longer than MAX_ID_BYTES in UTF-8."""
+    for path, text in ids:
+        if len(text) > _SURELY_SHORT and id_bytes(text) > MAX_ID_BYTES:
+            raise InvalidEvent(
+                "invalid-field",
+                f"{path}: the id has {id_bytes(text)} bytes in UTF-8; at most {MAX_ID_BYTES} are accepted",
+                path,
+            )
+
+
+def _ids_of(event: Event) -> Iterator[tuple[str, str]]:
+    yield "event_id", event.event_id
+    yield "user_id", event.user_id
+    if isinstance(event, Purchase | Return):
+        for number, line in enumerate(event.items):
+            if len(line.item_id) > _SURELY_SHORT:
+                yield f"items[{number}].item_id", line.item_id
+    if isinstance(event, Return) and event.purchase_event_id is not None:
+        yield "purchase_event_id", event.purchase_event_id
 
 
 def _decode_value(value: bytes) -> Event:
@@ -427,14 +467,14 @@ def check(event: Event, now: datetime) -> bytes:
     Struct constructors do not validate, so the event is sent through its own bytes.
     """
     value = _written(event)
-    check_moment(_checked(_decode_strictly, value), now)
+    check_acceptable(_checked(_decode_strictly, value), now)
     return value
 
 
 def check_item(product: Item) -> bytes:
     """The bytes of a catalogue item built in Python, or InvalidEvent where it is not what `Item` says."""
     value = _written(product)
-    _checked(item.strictly, value)
+    check_ids([("item_id", _checked(item.strictly, value).item_id)])
     return value
 
 

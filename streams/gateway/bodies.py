@@ -55,7 +55,7 @@ def sort_out(parts: list[bytes], now: datetime) -> Sorted:
     for index, part in enumerate(parts):
         try:
             event = messages.event_from_json(part)
-            messages.check_moment(event, now)
+            messages.check_acceptable(event, now)
             events[index] = event
         except InvalidEvent as error:
             faults.append(Fault(error.reason, str(error), error.field, index))

@@ -1,7 +1,7 @@
 """A user's history, pure: history and event in, history out.
 
 The state of a user is the newest orders, in the order of `occurred_at` and then `event_id`, capped by
-their number of lines. It is a function of the user's events in the order of their offsets: the same
+their number of lines and by bytes. It is a function of the user's events in the order of their offsets: the same
 events give the same bytes. That an event came before is known elsewhere (`known_events`): here each
 comes once, or again after a crash.
 """
@@ -11,7 +11,14 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from streams.contract.messages import Purchase, Return
+from streams.contract.messages import MAX_ID_BYTES, Purchase, Return, id_bytes
+
+MAX_BYTES = 640 << 10
+"""Most bytes of an encoded history: well below what a changelog's topic takes (1 MiB), and more than any one order."""
+_ORDER_BYTES = 40
+"""Of an order beside its ids: its moment, its offset, and what frames it."""
+_LINE_BYTES = 12
+"""Of a line beside its id: its quantity, and what frames both."""
 
 
 class Order(Struct, frozen=True, array_like=True):
@@ -99,16 +106,32 @@ def _place_in_time(order: Order) -> tuple[int, str]:
 
 
 def _capped(orders: list[Order], max_lines: int) -> list[Order]:
-    """The newest orders that fit, and at least the last lines of the newest one."""
-    kept, first = 0, len(orders)
-    while first > 0 and kept + len(orders[first - 1].item_ids) <= max_lines:
+    """The newest orders that fit, by lines and by bytes, and at least the last lines of the newest one."""
+    measured = _most_bytes(orders) > MAX_BYTES
+    lines, size, first = 0, 0, len(orders)
+    while first > 0:
+        lines += len(orders[first - 1].item_ids)
+        size += _bytes(orders[first - 1]) if measured else 0
+        if lines > max_lines or size > MAX_BYTES:
+            break
         first -= 1
-        kept += len(orders[first].item_ids)
     if first < len(orders):
         return orders[first:]
     newest = orders[-1]
     shortened = {"item_ids": newest.item_ids[-max_lines:], "quantities": newest.quantities[-max_lines:]}
     return [msgspec.structs.replace(newest, **shortened)]
+
+
+def _most_bytes(orders: list[Order]) -> int:
+    """What orders may take in the encoded state, without a look at their ids."""
+    n_lines = sum([len(order.item_ids) for order in orders])
+    return len(orders) * (_ORDER_BYTES + MAX_ID_BYTES) + n_lines * (_LINE_BYTES + MAX_ID_BYTES)
+
+
+def _bytes(order: Order) -> int:
+    """What one order takes in the encoded state, at most."""
+    lines = sum([_LINE_BYTES + id_bytes(item_id) for item_id in order.item_ids])
+    return _ORDER_BYTES + id_bytes(order.event_id) + lines
 
 
 def _without_returned(orders: list[Order], event: Return) -> list[Order]:

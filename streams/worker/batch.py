@@ -1,7 +1,9 @@
 """One batch of events: what it reads and writes of the state, and what it sends."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol, TypeAlias
+
+from streams.worker.errors import RecordTooLarge
 
 Headers: TypeAlias = tuple[tuple[str, bytes], ...]
 
@@ -25,6 +27,12 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of key, value and headers."""
+        headers = sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.key or b"") + len(self.value or b"") + headers
 
 
 class StateTable(NamedTuple):
@@ -88,6 +96,15 @@ class Batch:
     def all_records(self) -> list[Record]:
         """Everything to be sent, the changelog included."""
         return [*self.records, *self._changelog.values()]
+
+    def check_sizes(self, largest: Callable[[str], int]) -> None:
+        """Raise RecordTooLarge where a record has more bytes than `largest(topic)`."""
+        for record in self.all_records():
+            if record.size > largest(record.topic):
+                raise RecordTooLarge(
+                    f"a record of {record.size:,} bytes for {record.topic} comes of this event; at most "
+                    f"{largest(record.topic):,} bytes are sent there"
+                )
 
     def savepoint(self) -> "Batch":
         """A batch on top of this one, to be kept with `merge` or dropped."""

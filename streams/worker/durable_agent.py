@@ -22,11 +22,12 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import faust
+from aiokafka.errors import KafkaError
 from rocksdict import Rdict
 
 from streams.worker import faust_internals
 from streams.worker.batch import Batch, SourceRecord, StateTable
-from streams.worker.errors import LeaseLost, StateUnavailable
+from streams.worker.errors import LeaseLost, RecordRefused, StateUnavailable
 from streams.worker.fenced_producer import FencedProducer, Lease
 from streams.worker.metrics import Metrics
 from streams.worker.state import State
@@ -40,6 +41,9 @@ T = TypeVar("T")
 
 class Handler(Protocol[StepT, AnswerT]):
     """What is done with an event. Only `ask` may wait; it answers for every step and must not raise."""
+
+    def largest(self, topic: str) -> int:
+        """The most bytes that a record for this topic may have."""
 
     def decide(self, record: SourceRecord, batch: Batch) -> StepT | None:
         """Read and write state, send records; None where there is nothing to ask."""
@@ -143,6 +147,7 @@ class DurableAgent(Generic[StepT, AnswerT]):
         attempt = batch.savepoint()
         try:
             step = self._handler.decide(record, attempt)
+            attempt.check_sizes(self._handler.largest)
         except StateUnavailable:
             raise  # the event is not to blame
         except Exception as error:
@@ -201,6 +206,7 @@ class DurableAgent(Generic[StepT, AnswerT]):
             attempt = pending.batch.savepoint()
             try:
                 self._handler.conclude(step, answer, attempt)
+                attempt.check_sizes(self._handler.largest)
             except StateUnavailable:
                 raise
             except Exception as error:
@@ -212,7 +218,10 @@ class DurableAgent(Generic[StepT, AnswerT]):
 
     async def _deliver(self, pending: _Pending[StepT, AnswerT]) -> None:
         """Steps 5 and 6. Nothing may be awaited between the last look at the lease and the write."""
-        ends = await self._producer.send(pending.lease, pending.batch.all_records())
+        try:
+            ends = await self._producer.send(pending.lease, pending.batch.all_records())
+        except KafkaError as error:
+            raise RecordRefused(_why_refused(pending.events, error)) from error
         self._check_lease(pending)
         self._state.write(pending.batch.state)
         for table in self._tables.values():
@@ -238,3 +247,15 @@ def _source_record(message: Any) -> SourceRecord:
     headers = message.headers or ()
     pairs = headers.items() if isinstance(headers, dict) else headers
     return SourceRecord(message.topic, message.partition, message.offset, message.key, message.value, tuple(pairs))
+
+
+def _why_refused(events: Sequence[Any], error: KafkaError) -> str:
+    ranges: dict[tuple[str, int], list[int]] = {}
+    for event in events:
+        ranges.setdefault((event.message.topic, event.message.partition), []).append(event.message.offset)
+    told = "; ".join(f"{topic}/{partition}: {min(o)} to {max(o)}" for (topic, partition), o in sorted(ranges.items()))
+    return (
+        f"a broker refused what came of the events at these offsets ({told}): {error!r}; see whether the topics are "
+        "as `nextup topics` wants them, and whether this client may write to them. With worker.max_batch = 1 "
+        "the one event is told here, and `nextup skip` passes it over"
+    )

@@ -11,3 +11,11 @@ class StateUnavailable(WorkerError):
 
 class LeaseLost(WorkerError):
     """The partitions are no longer this worker's: what was decided under the lease is another's to decide."""
+
+
+class RecordTooLarge(WorkerError):
+    """What an event leads to is larger than its topic takes; that event is given up."""
+
+
+class RecordRefused(WorkerError):
+    """A broker refused records for good; the text names the events that they came of."""

@@ -30,9 +30,12 @@ from streams.worker import recommend
 from streams.worker.answering import Answer, Answering, Question
 from streams.worker.batch import Batch, Record, Slot, SourceRecord, StateTable
 from streams.worker.catalogue import Catalogue
-from streams.worker.dead_letters import dead_letter, reason_of
+from streams.worker.dead_letters import MOST_LETTER_BYTES, dead_letter, reason_of
 from streams.worker.metrics import Kind, Metrics
 from streams.worker.shadow_lists import ShadowLists
+
+MOST_RECORD_BYTES = 1_040_000
+"""A topic takes records of 1,048,588 bytes with all that frames them, unless it is told otherwise."""
 
 Clock: TypeAlias = Callable[[], datetime]
 
@@ -118,6 +121,10 @@ class PurchaseJourney:
     async def warm_up(self) -> None:
         """Before the first event."""
         await self._answering.warm_up()
+
+    def largest(self, topic: str) -> int:
+        """Dead letters carry records that are themselves too large, and have a limit of their own."""
+        return MOST_LETTER_BYTES if topic == self._topics.dead_letters else MOST_RECORD_BYTES
 
     def decide(self, record: SourceRecord, batch: Batch) -> Step | Forgotten | None:
         """Into the history and the log, or to the dead letters."""

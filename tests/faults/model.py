@@ -6,7 +6,8 @@ in the order of their offsets:
 - A record that is no valid event changes nothing.
 - An event whose id the user has sent before changes nothing.
 - A purchase takes its place among the orders by time, then id. The newest orders that fit into
-  `max_lines` lines are kept; of an order that is longer than that, its last lines.
+  `max_lines` lines and MOST_BYTES bytes are kept; of an order that is longer than that, its last lines. An order
+  counts 40 bytes and its id, a line 12 bytes and its item's id, in UTF-8.
 - A return takes what it names out of the order that it names, else out of the newest orders first.
 - An erasure takes away everything: what comes later comes as if from a new user.
 """
@@ -21,6 +22,8 @@ import msgspec
 
 Order: TypeAlias = list[Any]
 """[occurred_at in unix milliseconds, event_id, offset, item_ids, quantities]"""
+
+MOST_BYTES = 640 * 1024
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -120,13 +123,22 @@ def valid_event(record: Published) -> dict[str, Any] | None:
         return None
     if not isinstance(event, dict) or event.get("type") not in {"purchase", "return", "erasure"}:
         return None
-    if not all(isinstance(event.get(name), str) and event[name] for name in ("event_id", "user_id", "occurred_at")):
-        return None
-    if (record.key or b"") != event["user_id"].encode() or not _possible_time(event["occurred_at"]):
-        return None
-    if event["type"] != "erasure" and not event.get("items"):
-        return None
-    return event
+    rules = (_has_its_fields, _has_its_key, _is_small_enough)
+    return event if all(rule(event, record) for rule in rules) else None
+
+
+def _has_its_fields(event: dict[str, Any], record: Published) -> bool:
+    named = all(isinstance(event.get(name), str) and event[name] for name in ("event_id", "user_id", "occurred_at"))
+    return named and _possible_time(event["occurred_at"]) and bool(event["type"] == "erasure" or event.get("items"))
+
+
+def _has_its_key(event: dict[str, Any], record: Published) -> bool:
+    return bool((record.key or b"") == event["user_id"].encode())
+
+
+def _is_small_enough(event: dict[str, Any], record: Published) -> bool:
+    ids = [event["event_id"], event["user_id"], *(line["item_id"] for line in event.get("items", []))]
+    return len(record.value or b"") <= 1_000_000 and all(len(each.encode()) <= 256 for each in ids)
 
 
 def _possible_time(text: str) -> bool:
@@ -147,10 +159,11 @@ def _place(order: Order) -> tuple[int, str]:
 def capped(orders: list[Order], max_lines: int) -> list[Order]:
     """The newest orders whose lines fit together, or the last lines of the newest one."""
     kept: list[Order] = []
-    room = max_lines
+    room, bytes_left = max_lines, MOST_BYTES
     for order in reversed(orders):
         room -= len(order[3])
-        if room < 0:
+        bytes_left -= 40 + len(order[1].encode()) + sum(12 + len(item_id.encode()) for item_id in order[3])
+        if room < 0 or bytes_left < 0:
             break
         kept.insert(0, order)
     if not kept:

@@ -7,6 +7,7 @@ import pytest
 from rocksdict import Options, Rdict
 
 from streams.worker.batch import Batch, Record, Slot, StateTable
+from streams.worker.errors import RecordTooLarge
 from streams.worker.state import State
 
 NEWEST = StateTable("histories", "histories-changelog", newest_only=True)
@@ -81,3 +82,11 @@ def test_what_is_shown_is_hidden_again_unless_a_later_batch_has_put_something_el
     state.show({SLOT: b"later"})
     state.write(first)
     assert state.get(SLOT) == b"later"
+
+
+def test_a_record_that_its_topic_would_not_take_is_told_before_it_is_sent(state: State) -> None:
+    batch = Batch(state)
+    batch.send(Record("letters", 0, b"k", b"v" * 50, (("h", b"v" * 10),)))
+    batch.check_sizes(lambda topic: 62 if topic == "letters" else 10)
+    with pytest.raises(RecordTooLarge, match="a record of 62 bytes for letters"):
+        batch.check_sizes(lambda _: 61)

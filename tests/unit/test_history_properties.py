@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.contract import messages
@@ -67,6 +67,19 @@ def expected_state(events: list[Deed], max_lines: int) -> bytes | None:
 @given(EVENTS, MAX_LINES)
 def test_the_history_is_that_of_the_model_byte_for_byte(events: list[Deed], max_lines: int) -> None:
     assert Applied(max_lines).read(events).state == expected_state(events, max_lines)
+
+
+@given(st.lists(st.integers(1, 2000), min_size=1, max_size=6), st.sampled_from(["i" * 256, "í" * 128, "短" * 85]))
+@settings(max_examples=15, deadline=None)
+def test_a_history_of_long_ids_is_capped_by_bytes_as_the_model_says(sizes: list[int], item_id: str) -> None:
+    events: list[Deed] = [
+        Purchase(f"{number}" * 64, USER, START + timedelta(minutes=number), [Line(item_id)] * size)
+        for number, size in enumerate(sizes)
+    ]
+    state = Applied(10_000).read(events).state
+    assert state == expected_state(events, 10_000)
+    assert state is not None
+    assert len(state) <= history.MAX_BYTES + 64
 
 
 @given(EVENTS, MAX_LINES, st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=4))

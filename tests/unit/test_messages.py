@@ -255,3 +255,30 @@ def test_a_list_whose_model_is_unknown_is_not_a_list() -> None:
 def test_a_fallback_list_names_no_model() -> None:
     recommended = RecommendationList("5c1", "u", Cause("return", "e"), NOW, NOW, "fallback", None, [], [], [])
     assert messages.recommendation_list.decode(messages.encode(recommended)).model is None
+
+
+@pytest.mark.parametrize("text", ["i" * 256, "é" * 128, "😀" * 64])
+def test_an_id_may_have_256_bytes(text: str) -> None:
+    event = Purchase(text, text, NOW, [Line(text)])
+    assert messages.check(event, NOW) == messages.encode(event)
+
+
+@pytest.mark.parametrize("field", ["event_id", "user_id", "items[1].item_id", "purchase_event_id"])
+def test_an_id_of_more_bytes_is_refused_and_named(field: str) -> None:
+    long = "😀" * 65
+    ids = {"event_id": "e", "user_id": "u", "purchase_event_id": "p"} | ({} if "[" in field else {field: long})
+    event = Return(items=[Line("i"), Line(long if "[" in field else "j")], occurred_at=NOW, **ids)
+    with pytest.raises(InvalidEvent) as caught:
+        messages.check(event, NOW)
+    assert caught.value.field == field
+    assert "260 bytes in UTF-8; at most 256" in str(caught.value)
+
+
+def test_the_log_keeps_what_was_accepted_before_there_was_a_limit() -> None:
+    event = Purchase("😀" * 256, "u", NOW, [Line("i")])
+    assert messages.event_from_json(messages.encode(event)) == event
+
+
+def test_an_item_with_a_long_id_is_refused() -> None:
+    with pytest.raises(InvalidEvent, match="260 bytes"):
+        messages.check_item(Item("😀" * 65))
