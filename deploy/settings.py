@@ -113,6 +113,7 @@ def load(file: Path | None, environment: Mapping[str, str]) -> Settings:
         values[setting.section][setting.info.name] = value
     settings = Settings(**{name: section(**values[name]) for name, section in _SECTIONS.items()})
     _check_security(settings.kafka)
+    _check_layout(settings.topics)
     return settings
 
 
@@ -176,6 +177,14 @@ def _check_security(kafka: KafkaConnection) -> None:
         path = getattr(kafka, name)
         if path and not Path(path).is_file():
             raise SettingsError(f"kafka.{name} is {path!r}; expected the path of a file that exists")
+
+
+def _check_layout(layout: TopicLayout) -> None:
+    if layout.min_insync_replicas > layout.replication_factor:
+        raise SettingsError(
+            f"topics.min_insync_replicas is {layout.min_insync_replicas}; expected at most topics.replication_factor, "
+            f"which is {layout.replication_factor}: nothing could be written"
+        )
 
 
 def describe(annotation: Any) -> str:

@@ -17,4 +17,5 @@ def worker(settings: Settings) -> None:
     """
     # Until Faust takes the signals over; as a container's first process it would else not hear them at all.
     end_on_sigterm()
-    app.run(settings.kafka, settings.triton, settings.worker, settings.models.repository, settings.models.name)
+    models = settings.models
+    app.run(settings.kafka, settings.topics, settings.triton, settings.worker, models.repository, models.name)

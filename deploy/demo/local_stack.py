@@ -62,7 +62,7 @@ class LocalStack:
         )
         self.config_file.write_text(_toml(self.settings))
         with self.step("topics") as tell:
-            created = topics.ensure(self.settings.kafka, self.settings.topics)
+            created = topics.ensure(self.settings.kafka, self.settings.topics, fix=True)
             tell(f"{len(created)} created, {len(topics.TOPICS) - len(created)} there")
         with self.step("worker") as tell:
             self._start_worker()

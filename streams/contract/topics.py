@@ -1,16 +1,25 @@
 """The topics: their names, keys and settings; made where missing, refused where different."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 from msgspec import Struct
+from msgspec.structs import replace
 
 from streams.contract.connection import KafkaConnection
 from streams.contract.errors import BrokerUnavailable, TopicMismatch
 from streams.contract.reachability import Reachability, topics_known
+from streams.contract.topic_settings import Mismatch, mismatches
 
 HOUR_MS = 3600 * 1000
 DAY_MS = 24 * HOUR_MS
@@ -41,6 +50,13 @@ def _keep_days(days: int) -> dict[str, str]:
     # A segment goes as a whole, when its newest record is old enough; without its limit the oldest stays a week longer.
     return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS), "segment.ms": str(DAY_MS)}
 
+
+_ALWAYS = {
+    # Moments of events are in the messages. By the stamp of a producer whose clock is wrong, or who sends what happened
+    # years ago, a record would be deleted within minutes of its arrival.
+    "message.timestamp.type": "LogAppendTime",
+    "max.message.bytes": str(1_048_588),
+}
 
 # An event over the contract's size limit must still get in, to end as a dead letter with its bytes.
 _LARGE = {"max.message.bytes": str(4 << 20)}
@@ -92,55 +108,110 @@ TOPICS = (
     ERASURE_RECEIPTS,
 )
 
-CHANGELOG_CONFIG = _KEEP_NEWEST
-"""Settings of the topics from which a worker restores its state; they are made by the worker itself."""
+
+def changelog(group: str, table: str) -> str:
+    """The topic from which the workers of a group restore one of their tables, without the prefix."""
+    return f"{group}-{table}-changelog"
+
+
+def changelogs(group: str) -> tuple[Topic, ...]:
+    """The topics that are a group of workers' own."""
+    return tuple(Topic(changelog(group, table), "as the table's", _KEEP_NEWEST) for table in WORKER_TABLES)
+
+
+WORKER_TABLES = ("histories", "known-events", "shadow-lists")
 
 
 class TopicLayout(Struct, frozen=True, forbid_unknown_fields=True):
-    """How wide and how safe the topics are. `partitions` bounds how many workers can share the work."""
+    """How wide and how safe the topics are. `partitions` bounds how many workers can share the work.
+
+    `min_insync_replicas` is how many replicas must have a record before it counts as written; 0 stands for one less
+    than there are, and for the only one where there is one.
+    """
 
     partitions: int = 4
     replication_factor: int = 1
+    min_insync_replicas: int = 0
 
     def partitions_of(self, topic: Topic) -> int:
         return self.partitions if topic.shares_partitions else 1
 
+    def config_of(self, topic: Topic) -> dict[str, str]:
+        """All settings of a topic."""
+        in_sync = self.min_insync_replicas or max(1, self.replication_factor - 1)
+        return _ALWAYS | {"min.insync.replicas": str(in_sync)} | topic.config
 
-def ensure(connection: KafkaConnection, layout: TopicLayout) -> list[str]:
+
+class _Existing(Struct, frozen=True):
+    """A topic as the brokers have it: how wide, and with how many replicas."""
+
+    partitions: int
+    replicas: int
+
+
+def ensure(
+    connection: KafkaConnection, layout: TopicLayout, topics: Sequence[Topic] = TOPICS, *, fix: bool = False
+) -> list[str]:
     """Create the topics that are missing and check the others; the names of those created.
 
-    Raises TopicMismatch, which says what to do, where an existing topic differs from what is wanted.
+    With `fix`, settings that differ are set to what is wanted. Raises TopicMismatch, which says what to do, where an
+    existing topic differs from what is wanted all the same.
     """
     admin, existing = _connected(connection)
-    missing = [topic for topic in TOPICS if connection.topic_prefix + topic.name not in existing]
+    _refuse_growth(connection, existing)
+    missing = [topic for topic in topics if connection.topic_prefix + topic.name not in existing]
     created = _create(admin, connection, layout, missing)
     if len(created) < len(missing):
         _, existing = _connected(connection)
-    problems = _problems(admin, connection, layout, existing, [t for t in TOPICS if t not in created])
-    if problems:
-        raise TopicMismatch("\n".join(problems))
+    _refuse_problems(admin, connection, layout, existing, [t for t in topics if t not in created], fix=fix)
     return [connection.topic_prefix + topic.name for topic in created]
 
 
-def check(connection: KafkaConnection) -> int:
-    """The number of partitions of `purchases`, once every topic is there and fits; else TopicMismatch."""
+def check(connection: KafkaConnection, layout: TopicLayout | None = None) -> int:
+    """The number of partitions of `purchases`, once every topic is there and fits; else TopicMismatch.
+
+    How many partitions there are is found out; how safe the topics must be is what `layout` says.
+    """
     admin, existing = _connected(connection)
     missing = [t.name for t in TOPICS if connection.topic_prefix + t.name not in existing]
     if missing:
         raise TopicMismatch(f"topics are missing: {', '.join(missing)}; create them with: nextup topics")
-    layout = TopicLayout(partitions=existing[connection.topic_prefix + PURCHASES.name])
-    problems = _problems(admin, connection, layout, existing, TOPICS)
-    if problems:
-        raise TopicMismatch("\n".join(problems))
-    return layout.partitions
+    _refuse_growth(connection, existing)
+    partitions = existing[connection.topic_prefix + PURCHASES.name].partitions
+    layout = replace(layout or TopicLayout(), partitions=partitions)
+    _refuse_problems(admin, connection, layout, existing, TOPICS, fix=False)
+    return partitions
 
 
-def _connected(connection: KafkaConnection) -> tuple[AdminClient, dict[str, int]]:
-    """A client, and how many partitions each topic has that there is."""
+def _refuse_growth(connection: KafkaConnection, existing: Mapping[str, _Existing]) -> None:
+    """TopicMismatch where `purchases` is wider than all that is as wide as it."""
+    purchases = existing.get(connection.topic_prefix + PURCHASES.name)
+    names = [connection.topic_prefix + t.name for t in TOPICS if t.shares_partitions and t != PURCHASES]
+    others = {existing[name].partitions for name in names if name in existing}
+    if purchases and len(others) == 1 and purchases.partitions > min(others):
+        raise TopicMismatch(grown(connection.topic_prefix + PURCHASES.name, min(others), purchases.partitions))
+
+
+def grown(purchases: str, before: int, now: int) -> str:
+    """What it means that `purchases` has been given more partitions, and what to do."""
+    return (
+        f"{purchases} was given partitions: it has {now}, and all that follows from it has {before}. Customers are "
+        "bound to partitions by their keys, so many of them now belong to another one than their history lies in, and "
+        "Kafka takes no partition back. Choose another kafka.topic_prefix, create its topics with: nextup topics, and "
+        "publish what is on purchase-log anew"
+    )
+
+
+def _connected(connection: KafkaConnection) -> tuple[AdminClient, dict[str, _Existing]]:
+    """A client, and the topics that there are."""
     reachability = Reachability(connection.bootstrap_servers)
     admin = AdminClient(connection.for_confluent(error_cb=reachability.told))
     known = topics_known(admin, reachability, TIMEOUT_S)
-    return admin, {name: len(topic.partitions) for name, topic in known.items()}
+    return admin, {name: _existing(topic.partitions.values()) for name, topic in known.items()}
+
+
+def _existing(partitions: Collection[Any]) -> _Existing:
+    return _Existing(len(partitions), min((len(each.replicas) for each in partitions), default=0))
 
 
 def _create(
@@ -168,7 +239,7 @@ def _new_topic(name: str, topic: Topic, layout: TopicLayout) -> NewTopic:
         name,
         num_partitions=layout.partitions_of(topic),
         replication_factor=layout.replication_factor,
-        config=topic.config,
+        config=layout.config_of(topic),
     )
 
 
@@ -184,26 +255,48 @@ def _await_leaders(admin: AdminClient, names: set[str]) -> None:
     raise BrokerUnavailable(f"topics were created, but have no leader after {TIMEOUT_S:.0f} s: {', '.join(names)}")
 
 
-def _problems(
+def _refuse_problems(
     admin: AdminClient,
     connection: KafkaConnection,
     layout: TopicLayout,
-    existing: Mapping[str, int],
+    existing: Mapping[str, _Existing],
     topics: Iterable[Topic],
-) -> list[str]:
-    problems = []
+    *,
+    fix: bool,
+) -> None:
+    problems: list[str] = []
+    differing: list[Mismatch] = []
     for topic in topics:
         name = connection.topic_prefix + topic.name
         wanted = layout.partitions_of(topic)
-        if existing[name] != wanted:
-            problems.append(_partition_advice(topic, name, existing[name], wanted))
-        for setting, value in _config(admin, name).items():
-            if setting == "cleanup.policy" and value != topic.config[setting]:
-                problems.append(
-                    f"{name} has cleanup.policy={value}, wanted {topic.config[setting]}; change it with: "
-                    f"kafka-configs --alter --topic {name} --add-config cleanup.policy={topic.config[setting]}"
-                )
-    return problems
+        if existing[name].partitions != wanted:
+            problems.append(_partition_advice(topic, name, existing[name].partitions, wanted))
+        if existing[name].replicas < layout.replication_factor:
+            problems.append(_replica_advice(name, existing[name].replicas, layout.replication_factor))
+        differing += mismatches(name, layout.config_of(topic), _config(admin, name))
+    if fix:
+        _fix(admin, differing)
+    else:
+        problems += [mismatch.advice for mismatch in differing]
+    if problems:
+        raise TopicMismatch("\n".join(problems))
+
+
+def _fix(admin: AdminClient, differing: Iterable[Mismatch]) -> None:
+    for each in differing:
+        entry = ConfigEntry(each.setting, each.wanted, incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, each.topic, incremental_configs=[entry])
+        try:
+            admin.incremental_alter_configs([resource], request_timeout=TIMEOUT_S)[resource].result()
+        except KafkaException as error:
+            raise TopicMismatch(f"{each.topic}: {each.setting} could not be set: {error.args[0].str()}") from None
+
+
+def _replica_advice(name: str, found: int, wanted: int) -> str:
+    return (
+        f"{name} has {found} replicas, wanted {wanted}; raise them with kafka-reassign-partitions, or set "
+        f"replication_factor = {found} under [topics]"
+    )
 
 
 def _partition_advice(topic: Topic, name: str, found: int, wanted: int) -> str:

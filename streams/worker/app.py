@@ -9,6 +9,7 @@ import faust
 import uvloop
 from aiokafka import AIOKafkaProducer
 from mode.loop import use as use_loop
+from msgspec.structs import replace
 
 from serving.fallback import RecentPopularity
 from serving.model_repository import ModelRepository
@@ -18,6 +19,7 @@ from streams.contract.connection import KafkaConnection
 from streams.contract.errors import InvalidEvent
 from streams.contract.messages import Purchase
 from streams.contract.reading import read_to_end
+from streams.contract.topics import TopicLayout
 from streams.worker import faust_internals, state_folder
 from streams.worker.answering import Answer, Answering
 from streams.worker.batch import StateTable
@@ -54,7 +56,12 @@ class WorkerParts(NamedTuple):
 
 
 def run(
-    kafka: KafkaConnection, triton: TritonSettings, settings: WorkerSettings, repository: str, model_name: str
+    kafka: KafkaConnection,
+    layout: TopicLayout,
+    triton: TritonSettings,
+    settings: WorkerSettings,
+    repository: str,
+    model_name: str,
 ) -> NoReturn:
     """Run a worker in this process until it is told to stop (SIGTERM, SIGINT) or cannot go on.
 
@@ -63,7 +70,8 @@ def run(
     use_loop("uvloop")
     _set_up_logging(settings.log_level)
     with Oversight(kafka, settings) as oversight, state_folder.taken(settings.datadir):
-        partitions = topics.check(kafka)
+        partitions = topics.check(kafka, layout)
+        topics.ensure(kafka, replace(layout, partitions=partitions), topics.changelogs(settings.group))
         parts = assemble(kafka, triton, settings, repository, model_name, partitions, oversight.metrics)
         _serve(kafka, settings, parts, partitions, oversight)
 
@@ -123,10 +131,10 @@ def journey_topics(prefix: str, group: str) -> JourneyTopics:
         outcomes=prefix + topics.OUTCOMES.name,
         dead_letters=prefix + topics.DEAD_LETTERS.name,
         receipts=prefix + topics.ERASURE_RECEIPTS.name,
-        histories=StateTable("histories", f"{prefix}{group}-histories-changelog", newest_only=True),
-        known_events=StateTable("known-events", f"{prefix}{group}-known-events-changelog", newest_only=True),
+        histories=StateTable("histories", prefix + topics.changelog(group, "histories"), newest_only=True),
+        known_events=StateTable("known-events", prefix + topics.changelog(group, "known-events"), newest_only=True),
         lists=StateTable("lists", prefix + topics.RECOMMENDATIONS.name, newest_only=False),
-        shadows=StateTable("shadows", f"{prefix}{group}-shadow-lists-changelog", newest_only=True),
+        shadows=StateTable("shadows", prefix + topics.changelog(group, "shadow-lists"), newest_only=True),
     )
 
 
@@ -213,7 +221,6 @@ def _table(app: faust.App, table: StateTable, partitions: int) -> Any:
         acks=False,
         internal=True,
         compacting=True,
-        config=topics.CHANGELOG_CONFIG,
     )
     return app.Table(
         table.name,

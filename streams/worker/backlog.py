@@ -61,6 +61,13 @@ class Backlog:
             return None
         return Waiting(sum(gap.end - gap.start for gap in gaps), is_work, sum(gap.start for gap in gaps))
 
+    def n_partitions(self) -> int | None:
+        """How many partitions the topic has by now; None where the broker does not say within the timeout."""
+        try:
+            return len(self._consumer.list_topics(self._topic, timeout=self._timeout_s).topics[self._topic].partitions)
+        except KafkaException:
+            return None
+
     def close(self) -> None:
         self._consumer.close()
 

@@ -72,17 +72,22 @@ class Oversight:
         return health.alive(self.pulse.vitals, time.monotonic())
 
     def _why_not_ready(self) -> str | None:
-        return health.ready(self.pulse.vitals, time.monotonic())
+        growth = self._watchdog.growth if self._watchdog else None
+        return health.ready(self.pulse.vitals, time.monotonic()) or growth
 
     def _add_gauges(self) -> None:
         gauge = self.metrics.gauge
         gauge("worker_ready", "1 while /ready answers 200.", lambda: self._why_not_ready() is None)
         gauge("worker_partitions", "Partitions of this worker.", lambda: self._of_vitals(lambda v: len(v.partitions)))
         gauge("worker_events_done", "Events acknowledged.", lambda: self._of_vitals(lambda v: v.events_done))
+        gauge("source_partitions", "Partitions of purchases at the last look.", self._source_partitions)
         gauge("worker_lag_records", "Offsets that wait, at the watchdog's last look.", self._waiting)
 
     def _of_vitals(self, read: Callable[[Vitals], int]) -> int:
         return read(self.pulse.vitals) if self.pulse.vitals else 0
+
+    def _source_partitions(self) -> int:
+        return self._watchdog.n_partitions if self._watchdog else 0
 
     def _waiting(self) -> int:
         return self._watchdog.waiting if self._watchdog else 0

@@ -20,9 +20,12 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
+from streams.contract.topics import PURCHASES, grown
 from streams.worker.backlog import Backlog, Waiting
 from streams.worker.ending import leave
 from streams.worker.pulse import Pulse, Vitals
+
+log = logging.getLogger(__name__)
 
 EXIT_CODE = 70
 """EX_SOFTWARE of sysexits.h: an internal error."""
@@ -98,6 +101,8 @@ class Watchdog:
         self._pulse = pulse
         self._backlog = backlog
         self._all = range(all_partitions)
+        self.n_partitions = all_partitions
+        """How many the source had at the last look: more than at the start where somebody has added some."""
         self._stalled_after_s = stalled_after_s
         self._end = end
         self._stop = threading.Event()
@@ -128,7 +133,20 @@ class Watchdog:
             if reason := why_stuck(watch, self._stalled_after_s):
                 self._end(reason)
 
+    @property
+    def growth(self) -> str | None:
+        """What it means that the source has more partitions than at the start; None where it has not."""
+        return grown(PURCHASES.name, len(self._all), self.n_partitions) if self.n_partitions > len(self._all) else None
+
+    def _look_at_partitions(self) -> None:
+        found = self._backlog.n_partitions()
+        if found and found != self.n_partitions:
+            self.n_partitions = found
+            if self.growth:
+                log.error("%s. Until then nobody reads the partitions that were added", self.growth)
+
     def _look(self, vitals: Vitals) -> Observation:
+        self._look_at_partitions()
         waiting = self._backlog.ask(vitals.partitions or self._all)
         self.waiting = waiting.records if waiting and vitals.partitions else 0
         committed = waiting.committed if waiting else 0

@@ -167,7 +167,7 @@ def test_nothing_of_an_erased_user_is_left_where_only_the_newest_is_kept(
     assert in_files(cleaning_broker, kafka, needle)
     others = of_others(kafka)
     for name in COMPACTED:
-        wanted = topics.OUTCOMES.config if name == topics.OUTCOMES.name else topics.CHANGELOG_CONFIG
+        wanted = topics.OUTCOMES.config if name == topics.OUTCOMES.name else topics.RECOMMENDATIONS.config
         assert settings_of(kafka, name).items() >= wanted.items(), name
     clean_soon(kafka)
     done = erase(kafka, ERASED)

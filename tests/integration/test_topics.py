@@ -2,7 +2,15 @@
 
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    ResourceType,
+)
 
 from deploy.stack.process import wait_until
 from streams.contract import topics
@@ -77,6 +85,45 @@ def test_another_cleanup_policy_is_an_error(bare_kafka: KafkaConnection, admin: 
     admin.create_topics([new])[name].result()
     with pytest.raises(TopicMismatch, match=r"--add-config cleanup\.policy=compact"):
         topics.ensure(bare_kafka, LAYOUT)
+
+
+OLD_SETTINGS = {"message.timestamp.type": "CreateTime", "max.message.bytes": "1000"}
+
+
+@pytest.mark.parametrize(("setting", "value"), OLD_SETTINGS.items())
+def test_a_setting_that_loses_records_is_an_error_and_is_mended_on_demand(
+    bare_kafka: KafkaConnection, admin: AdminClient, setting: str, value: str
+) -> None:
+    topics.ensure(bare_kafka, LAYOUT)
+    name = bare_kafka.topic_prefix + topics.PURCHASES.name
+    entry = ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[entry])
+    admin.incremental_alter_configs([resource])[resource].result()
+    wait_until(lambda: settings_of(admin, name)[setting] == value, 10, "the setting is another")
+    with pytest.raises(TopicMismatch, match=rf"purchases has {setting}={value}, wanted .*nextup topics --fix"):
+        topics.check(bare_kafka)
+    topics.ensure(bare_kafka, LAYOUT, fix=True)
+    wait_until(lambda: settings_of(admin, name)[setting] != value, 10, "the setting is mended")
+    assert topics.check(bare_kafka) == LAYOUT.partitions
+
+
+def test_too_few_replicas_are_an_error_that_says_what_to_do(bare_kafka: KafkaConnection) -> None:
+    topics.ensure(bare_kafka, LAYOUT)
+    with pytest.raises(TopicMismatch, match=r"purchases has 1 replicas, wanted 3.*kafka-reassign-partitions") as caught:
+        topics.check(bare_kafka, TopicLayout(replication_factor=3))
+    assert "min.insync.replicas=1, wanted at least 2" in str(caught.value)
+
+
+def test_partitions_that_were_added_to_purchases_are_told_as_that(
+    bare_kafka: KafkaConnection, admin: AdminClient
+) -> None:
+    topics.ensure(bare_kafka, LAYOUT)
+    name = bare_kafka.topic_prefix + topics.PURCHASES.name
+    admin.create_partitions([NewPartitions(name, 5)])[name].result()
+    wait_until(lambda: partitions_of(admin, name) == 5, 10, "the topic has five partitions")
+    for look in (topics.check, lambda kafka: topics.ensure(kafka, LAYOUT)):
+        with pytest.raises(TopicMismatch, match=r"it has 5, and all that follows from it has 3.*topic_prefix"):
+            look(bare_kafka)
 
 
 def test_no_broker_is_an_error_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
