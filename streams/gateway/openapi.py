@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from msgspec import Struct
 
 from streams.contract.messages import Erasure, Purchase, Return
+from streams.contract.schemas import allow_null
 from streams.gateway import answers, problems, server_sent
 from streams.gateway.problems import ProblemDetails
 
@@ -89,6 +90,7 @@ def _schemas() -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components((*_EVENTS, *_ANSWERS, ProblemDetails), ref_template=_REF)
     # A purchase need not say that it is one.
     schemas["Purchase"]["required"].remove("type")
+    allow_null(schemas)
     schemas["ProblemDetails"]["properties"]["type"] = {"const": "about:blank"}
     return schemas
 

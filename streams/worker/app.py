@@ -1,5 +1,6 @@
 """The worker process: a Faust app that carries purchases to lists."""
 
+import asyncio
 import logging
 from datetime import UTC, datetime
 from functools import partial
@@ -34,6 +35,7 @@ from streams.worker.oversight import Oversight
 from streams.worker.purchase_journey import Forgotten, JourneyTopics, PurchaseJourney, Step
 from streams.worker.rolling_writes import RollingWrites, running
 from streams.worker.settings import WorkerSettings
+from streams.worker.source_topic import Incarnations, SourceTopic
 from streams.worker.worker_states import WorkerStates, worker_name
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ class WorkerParts(NamedTuple):
     journey: PurchaseJourney
     topics: JourneyTopics
     switch: ModelSwitch
+    source: SourceTopic
     followed: list[FollowedTopic]
 
 
@@ -83,7 +86,7 @@ def _serve(
         followed.start()
     app = build_app(kafka, settings, parts, partitions, oversight)
     loop = uvloop.new_event_loop()
-    oversight.watch(app, loop, partitions)
+    oversight.watch(app, loop, partitions, parts.source)
     EndingWorker(app, settings, loop).run()
 
 
@@ -102,11 +105,13 @@ def assemble(
     switch = ModelSwitch(ModelRepository(repository), model_name)
     names = journey_topics(prefix, settings.group)
     popularity = _popularity(kafka, settings, names.log)
+    source = SourceTopic(kafka, prefix + settings.group, prefix + topics.PURCHASES.name)
     journey = PurchaseJourney(
         names,
         Answering(switch, TritonClient(triton), popularity, metrics),
         catalogue,
         popularity,
+        Incarnations(names.known_events, source.topic_id, source.group, source.first_offset),
         k=settings.k,
         history_lines=settings.history_lines,
         n_partitions=partitions,
@@ -117,6 +122,7 @@ def assemble(
         journey,
         names,
         switch,
+        source,
         [
             FollowedTopic(kafka, prefix + topics.ITEMS.name, catalogue.on_record),
             FollowedTopic(kafka, prefix + topics.MODEL_VERSIONS.name, switch.on_record),
@@ -172,7 +178,12 @@ def build_app(
         return _assigned(app, source)
 
     producer = FencedProducer(partial(_producer, kafka), kafka.topic_prefix + settings.group, parts.topics.compacted)
-    faust_internals.before_recovery(app, producer.claim)
+
+    async def take_over(partitions: frozenset[int]) -> None:
+        await producer.claim(partitions)
+        await asyncio.to_thread(parts.source.look_for_losses, partitions)
+
+    faust_internals.before_recovery(app, take_over)
 
     @app.agent(source, concurrency=1, name="purchases")  # type: ignore[untyped-decorator]
     async def purchases(stream: Any) -> None:

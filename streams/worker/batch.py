@@ -9,7 +9,8 @@ Headers: TypeAlias = tuple[tuple[str, bytes], ...]
 
 
 class SourceRecord(NamedTuple):
-    """One raw record as it was read."""
+    """One raw record as it was read. Its `position` says the same as its offset, and never goes back even where the
+    topic is made anew (`source_topic.py`)."""
 
     topic: str
     partition: int
@@ -17,6 +18,7 @@ class SourceRecord(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers
+    position: int = -1
 
 
 class Record(NamedTuple):

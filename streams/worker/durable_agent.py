@@ -27,7 +27,7 @@ from rocksdict import Rdict
 
 from streams.worker import faust_internals
 from streams.worker.batch import Batch, SourceRecord, StateTable
-from streams.worker.errors import LeaseLost, RecordRefused, StateUnavailable
+from streams.worker.errors import LeaseLost, RecordRefused, RecordTooLarge, StateUnavailable, WorkerError
 from streams.worker.fenced_producer import FencedProducer, Lease
 from streams.worker.metrics import Metrics
 from streams.worker.state import State
@@ -90,6 +90,8 @@ class DurableAgent(Generic[StepT, AnswerT]):
         self._pending: asyncio.Queue[_Pending[StepT, AnswerT]] = asyncio.Queue()
         self._state = State(self._store_of)
         self._metrics = metrics
+        self._read_under: Lease | None = None
+        self._last_read: dict[int, int] = {}
         self.events_done = 0
         self.is_running = False
 
@@ -130,6 +132,7 @@ class DurableAgent(Generic[StepT, AnswerT]):
             self._leave_to_their_owner(events)
             self._slots.release()
             return
+        self._check_offsets(lease, events)
         batch = Batch(self._state)
         steps = []
         self._metrics.batch(len(events))
@@ -142,13 +145,32 @@ class DurableAgent(Generic[StepT, AnswerT]):
         self._state.show(batch.state)
         self._pending.put_nowait(_Pending(lease, events, batch, steps, self._start_asking(steps)))
 
+    def _check_offsets(self, lease: Lease, events: list[Any]) -> None:
+        """WorkerError where a partition begins anew under one lease: then the topic is another one."""
+        if lease is not self._read_under:
+            self._read_under = lease
+            self._last_read.clear()
+        for event in events:
+            message = event.message
+            last = self._last_read.get(message.partition, -1)
+            if message.offset <= last:
+                raise WorkerError(
+                    f"the offsets of {message.topic}/{message.partition} went back from {last} to {message.offset}: "
+                    "the topic was made anew while this worker read it; a new start goes on with it"
+                )
+            self._last_read[message.partition] = message.offset
+
     def _decide(self, record: SourceRecord, batch: Batch) -> StepT | None:
         """One event alone: whatever it breaks, it takes nothing else of the batch with it."""
         attempt = batch.savepoint()
         try:
             step = self._handler.decide(record, attempt)
             attempt.check_sizes(self._handler.largest)
-        except StateUnavailable:
+        except RecordTooLarge as error:
+            log.error("event %s/%d/%d is given up: %s", *record[:3], error)
+            self._handler.give_up(record, error, batch)
+            return None
+        except WorkerError:
             raise  # the event is not to blame
         except Exception as error:
             log.exception("event %s/%d/%d failed", *record[:3])

@@ -94,12 +94,17 @@ def ready(vitals: Vitals | None, now: float) -> str | None:
     return None if vitals.agent_runs else "the agent does not run"
 
 
-def verdict(ask: Callable[[], str | None]) -> Callable[[], Page]:
-    """A page that says `ok`, or 503 and the reason that `ask` gives."""
+def verdict(ask: Callable[[], str | None], degraded: Callable[[], str | None] = lambda: None) -> Callable[[], Page]:
+    """A page that says `ok`, or 503 and the reason that `ask` gives.
+
+    What `degraded` says is told with 200: it should be looked at, and a restart would not mend it.
+    """
 
     def page() -> Page:
-        reason = ask()
-        return Page(b"ok\n") if reason is None else Page(f"{reason}\n".encode(), HTTPStatus.SERVICE_UNAVAILABLE)
+        if reason := ask():
+            return Page(f"{reason}\n".encode(), HTTPStatus.SERVICE_UNAVAILABLE)
+        worse = degraded()
+        return Page(f"degraded: {worse}\n".encode() if worse else b"ok\n")
 
     return page
 

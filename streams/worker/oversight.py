@@ -17,6 +17,7 @@ from streams.worker.health import HealthServer, Page
 from streams.worker.metrics import Metrics
 from streams.worker.pulse import Agent, Pulse, Vitals
 from streams.worker.settings import WorkerSettings
+from streams.worker.source_topic import SourceTopic
 from streams.worker.watchdog import Watchdog
 
 ASK_TIMEOUT_S = 5.0
@@ -32,19 +33,23 @@ class Oversight:
         self._kafka = kafka
         self._settings = settings
         self._watchdog: Watchdog | None = None
+        self._source_topic: SourceTopic | None = None
         address = settings.health_address
         self._server = HealthServer(address, self._pages()) if address else None
         self._add_gauges()
 
-    def watch(self, app: faust.App, loop: asyncio.AbstractEventLoop, partitions: int) -> None:
+    def watch(
+        self, app: faust.App, loop: asyncio.AbstractEventLoop, partitions: int, source_topic: SourceTopic
+    ) -> None:
         """From the loop's first turn on; `partitions` is how many the source has."""
         source = self._kafka.topic_prefix + topics.PURCHASES.name
         group = self._kafka.topic_prefix + self._settings.group
         stalled_after_s = self._settings.stalled_after_s
         self.pulse.start(loop, lambda agent, now: take_vitals(app, source, agent, now))
         backlog = Backlog(self._kafka, group, source, min(ASK_TIMEOUT_S, stalled_after_s / 4))
-        self._watchdog = Watchdog(self.pulse, backlog, partitions, stalled_after_s)
+        self._watchdog = Watchdog(self.pulse, backlog, source_topic, partitions, stalled_after_s)
         self._watchdog.start()
+        self._source_topic = source_topic
 
     def __enter__(self) -> Self:
         if self._server:
@@ -62,7 +67,7 @@ class Oversight:
     def _pages(self) -> dict[str, Callable[[], Page]]:
         return {
             "/live": health.verdict(self._why_not_alive),
-            "/ready": health.verdict(self._why_not_ready),
+            "/ready": health.verdict(self._why_not_ready, self._degraded),
             "/metrics": lambda: Page(self.metrics.page(), content_type=CONTENT_TYPE_LATEST),
         }
 
@@ -75,12 +80,21 @@ class Oversight:
         growth = self._watchdog.growth if self._watchdog else None
         return health.ready(self.pulse.vitals, time.monotonic()) or growth
 
+    def _degraded(self) -> str | None:
+        """What has gone wrong although this worker works: a restart would not mend it."""
+        lost = self._lost()
+        return f"{lost} records of purchases were deleted before they were read" if lost else None
+
+    def _lost(self) -> int:
+        return self._source_topic.n_lost if self._source_topic else 0
+
     def _add_gauges(self) -> None:
         gauge = self.metrics.gauge
         gauge("worker_ready", "1 while /ready answers 200.", lambda: self._why_not_ready() is None)
         gauge("worker_partitions", "Partitions of this worker.", lambda: self._of_vitals(lambda v: len(v.partitions)))
         gauge("worker_events_done", "Events acknowledged.", lambda: self._of_vitals(lambda v: v.events_done))
         gauge("source_partitions", "Partitions of purchases at the last look.", self._source_partitions)
+        gauge("source_records_lost", "Records of purchases that were deleted before they were read.", self._lost)
         gauge("worker_lag_records", "Offsets that wait, at the watchdog's last look.", self._waiting)
 
     def _of_vitals(self, read: Callable[[Vitals], int]) -> int:

@@ -33,6 +33,7 @@ from streams.worker.catalogue import Catalogue
 from streams.worker.dead_letters import MOST_LETTER_BYTES, dead_letter, reason_of
 from streams.worker.metrics import Kind, Metrics
 from streams.worker.shadow_lists import ShadowLists
+from streams.worker.source_topic import Incarnations
 
 MOST_RECORD_BYTES = 1_040_000
 """A topic takes records of 1,048,588 bytes with all that frames them, unless it is told otherwise."""
@@ -100,6 +101,7 @@ class PurchaseJourney:
         answering: Answering,
         catalogue: Catalogue,
         popularity: RecentPopularity,
+        incarnations: Incarnations,
         *,
         k: int,
         history_lines: int,
@@ -112,6 +114,7 @@ class PurchaseJourney:
         self._shadows = ShadowLists(topics.shadows, topics.lists)
         self._catalogue = catalogue
         self._popularity = popularity
+        self._incarnations = incarnations
         self._k = k
         self._history_lines = history_lines
         self._n_partitions = n_partitions
@@ -128,6 +131,7 @@ class PurchaseJourney:
 
     def decide(self, record: SourceRecord, batch: Batch) -> Step | Forgotten | None:
         """Into the history and the log, or to the dead letters."""
+        record = self._incarnations.placed(record, batch)
         try:
             event = messages.decode_event(record.key, record.value, self._clock())
             if not isinstance(event, Erasure):  # the customer is to be forgotten, wherever the request lies
@@ -203,18 +207,18 @@ class PurchaseJourney:
             self._metrics.event(kind, "repeated")
             return None
         slot = Slot(self._topics.histories, record.partition, messages.user_key(event.user_id))
-        change = history.apply(history.decode(batch.get(slot)), event, record.offset, self._history_lines)
+        change = history.apply(history.decode(batch.get(slot)), event, record.position, self._history_lines)
         batch.put(slot, history.encode(change.history))
         self._log(record, event, batch)
         if not change.replayed and isinstance(event, Purchase):
             self._count(event)
         self._metrics.event(kind, "replayed" if change.replayed else "applied")
-        return Step(record, event, history.as_it_was(change.history, record.offset), change.replayed)
+        return Step(record, event, history.as_it_was(change.history, record.position), change.replayed)
 
     def _refresh(self, record: SourceRecord, event: Refresh, batch: Batch) -> Step | None:
         """A list as of a later moment, from the history as it is; nothing where there is none."""
         slot = Slot(self._topics.histories, record.partition, messages.user_key(event.user_id))
-        past = history.as_it_was(history.decode(batch.get(slot)), record.offset)
+        past = history.as_it_was(history.decode(batch.get(slot)), record.position)
         if not past.orders or event.occurred_at < _newest_order(past):
             self._metrics.event("refresh", "pointless")
             return None
@@ -224,11 +228,11 @@ class PurchaseJourney:
     def _is_repeat(self, record: SourceRecord, event: Purchase | Return, batch: Batch) -> bool:
         """Whether the shop sent the event before, in another record: then it changes nothing at all."""
         known_at = batch.get(self._known(record, messages.log_key(event.user_id, event.event_id)))
-        return known_at is not None and int(known_at) != record.offset
+        return known_at is not None and int(known_at) != record.position
 
     def _log(self, record: SourceRecord, event: Purchase | Return, batch: Batch) -> None:
         """The event as the shop sent it, with the offset that orders it among its user's events."""
-        key, offset = messages.log_key(event.user_id, event.event_id), str(record.offset).encode()
+        key, offset = messages.log_key(event.user_id, event.event_id), str(record.position).encode()
         batch.put(self._known(record, key), offset)
         batch.send(Record(self._topics.log, record.partition, key, record.value, ((SOURCE_OFFSET, offset),)))
 

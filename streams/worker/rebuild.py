@@ -19,6 +19,7 @@ from streams.contract.reading import assigned_consumer, available_span, partitio
 from streams.histories import history
 from streams.histories.purchase_log import SOURCE_OFFSET, LogRecord, log_record, replay, user_of
 from streams.worker.batch import Record, StateTable
+from streams.worker.source_topic import INCARNATIONS
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +137,8 @@ class StateReader:
     def table(self, changelog: str, partition: int) -> dict[bytes, bytes]:
         """The values of a table as a worker would restore them. TopicMismatch where no worker made the topic yet."""
         partitions_of(self.consumer, changelog)
-        return {key: message.value() or b"" for key, message in self._standing(changelog, partition).items()}
+        standing = self._standing(changelog, partition)
+        return {key: message.value() or b"" for key, message in standing.items() if key != INCARNATIONS}
 
     def close(self) -> None:
         self.consumer.close()

@@ -24,6 +24,7 @@ from streams.contract.topics import PURCHASES, grown
 from streams.worker.backlog import Backlog, Waiting
 from streams.worker.ending import leave
 from streams.worker.pulse import Pulse, Vitals
+from streams.worker.source_topic import SourceTopic
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def why_stuck(watch: Watch, stalled_after_s: float) -> str | None:
 
 def end_process(reason: str) -> NoReturn:
     """Say why, and be gone: whoever is stuck would be stuck in an orderly stop, too."""
-    text = f"the worker ends, because it is stuck: {reason}; a new one goes on where it was"
+    text = f"the worker ends, because {reason}; a new one goes on where it was"
     leave(EXIT_CODE, logging.CRITICAL, text)
 
 
@@ -94,12 +95,14 @@ class Watchdog:
         self,
         pulse: Pulse,
         backlog: Backlog,
+        source_topic: SourceTopic,
         all_partitions: int,
         stalled_after_s: float,
         end: Callable[[str], object] = end_process,
     ) -> None:
         self._pulse = pulse
         self._backlog = backlog
+        self._source_topic = source_topic
         self._all = range(all_partitions)
         self.n_partitions = all_partitions
         """How many the source had at the last look: more than at the start where somebody has added some."""
@@ -130,13 +133,21 @@ class Watchdog:
                 continue
             seen = self._look(vitals)
             watch = look_again(watch, seen, self._stalled_after_s) if watch else first_look(seen)
-            if reason := why_stuck(watch, self._stalled_after_s):
-                self._end(reason)
+            if stuck := why_stuck(watch, self._stalled_after_s):
+                self._end(f"it is stuck: {stuck}")
+            if another := self._why_another_topic():
+                self._end(another)
 
     @property
     def growth(self) -> str | None:
         """What it means that the source has more partitions than at the start; None where it has not."""
         return grown(PURCHASES.name, len(self._all), self.n_partitions) if self.n_partitions > len(self._all) else None
+
+    def _why_another_topic(self) -> str | None:
+        now = self._source_topic.current_id()
+        if now in {None, self._source_topic.topic_id}:
+            return None
+        return f"{self._source_topic.topic} was made anew, and is another topic than this worker has begun to read"
 
     def _look_at_partitions(self) -> None:
         found = self._backlog.n_partitions()

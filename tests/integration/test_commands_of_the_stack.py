@@ -12,7 +12,7 @@ from deploy.stack.broker import Broker
 from deploy.stack.ports import accepts_connections, free_ports
 from deploy.stack.process import ChildProcess, wait_until
 from streams.contract.connection import KafkaConnection
-from streams.contract.topics import TOPICS
+from streams.contract.topics import TOPICS, WORKER_TABLES
 
 NEXTUP = [sys.executable, "-m", "deploy"]
 
@@ -32,10 +32,10 @@ def variables(kafka: KafkaConnection) -> dict[str, str]:
 def test_topics_are_made_once_and_then_found(bare_kafka: KafkaConnection) -> None:
     first = nextup(["topics"], variables(bare_kafka))
     assert first.returncode == 0, first.stderr
-    assert first.stdout.count("created") == len(TOPICS)
+    assert first.stdout.count("created") == len(TOPICS) + len(WORKER_TABLES)
     second = nextup(["topics"], variables(bare_kafka))
     assert second.returncode == 0, second.stderr
-    assert second.stdout.count("was there") == len(TOPICS)
+    assert second.stdout.count("was there") == len(TOPICS) + len(WORKER_TABLES)
 
 
 def test_another_partition_count_is_an_error_that_says_what_to_do(kafka: KafkaConnection) -> None:

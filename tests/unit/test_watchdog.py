@@ -106,7 +106,7 @@ def test_the_process_ends_with_its_code_whatever_the_log_does(logs_to: str) -> N
         "logging.getLogger().addHandler(handler)\n"
         f"blocked = {logs_to == 'a log that is blocked'}\n"
         "threading.Thread(target=lambda: blocked and handler.acquire()).start()\n"
-        "watchdog.end_process('nothing has moved for 60 s')\n"
+        "watchdog.end_process('it is stuck: nothing has moved for 60 s')\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 70
