@@ -23,6 +23,8 @@ COMMANDS = {
     "items": ("deploy.commands.items:items", "Publish the catalogue from a file."),
     "emails": ("deploy.commands.emails:emails", "Send emails about lists that changed for the better."),
     "erase": ("deploy.commands.erase:erase", "Forget a customer, and wait until it is done."),
+    "dead-letters": ("deploy.commands.dead_letters:dead_letters", "What could not be processed; send it again."),
+    "skip": ("deploy.commands.skip:skip", "Pass over one record at which the workers end."),
     "rebuild": ("deploy.commands.rebuild:rebuild", "Make the state anew from the log, and compare."),
     "pictures": ("deploy.commands.pictures:pictures", "Take pictures of a page that runs."),
     "broker": ("deploy.commands.broker:broker", "Run a local Kafka broker until stopped."),

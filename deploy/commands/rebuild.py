@@ -95,12 +95,7 @@ class Rebuild:
 
     def require_no_worker(self) -> None:
         """WorkerError where someone may write to the changelogs beside us."""
-        members = self._group.members()
-        if members:
-            raise WorkerError(
-                f"{len(members)} workers are in the group {self._group.name} ({', '.join(members)}); stop them first. "
-                "One that was just stopped stays in the group for up to 10 s"
-            )
+        self._group.require_no_member()
 
     def compared(self, write: bool) -> Iterator[Outcome]:
         """Partition by partition; with `write` each is put right before the next is looked at."""

@@ -24,6 +24,8 @@ from streams.worker.source_topic import INCARNATIONS
 log = logging.getLogger(__name__)
 
 WRITE_TIMEOUT_S = 60.0
+LARGEST_RECORD = 64 << 20
+"""More than any topic takes: the broker decides what is too large."""
 
 
 class State(NamedTuple):
@@ -111,9 +113,10 @@ def write(connection: KafkaConnection, records: Iterable[Record]) -> None:
         if error is not None:
             failed.append(error.str())
 
-    producer = Producer(connection.for_confluent(**NOTHING_LOST))
+    producer = Producer(connection.for_confluent(**NOTHING_LOST, message_max_bytes=LARGEST_RECORD))
     for record in records:
-        producer.produce(record.topic, record.value, record.key, record.partition, on_delivery=on_delivery)
+        place = (record.topic, record.value, record.key, record.partition)
+        producer.produce(*place, on_delivery=on_delivery, headers=list(record.headers))
         producer.poll(0)
     left = producer.flush(WRITE_TIMEOUT_S)
     if failed or left:
