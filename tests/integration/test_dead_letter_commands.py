@@ -2,13 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner, Result
 from confluent_kafka import Message, Producer
 
+from deploy.cli import main
 from streams.contract import messages, topics
 from streams.contract.connection import KafkaConnection
 from streams.contract.messages import Line, Purchase
@@ -27,30 +27,29 @@ from tests.integration.workers import (
 USER = "u"
 RIGHT = partition_of(USER.encode(), PARTITIONS)
 WRONG = (RIGHT + 1) % PARTITIONS
-HEADERS: list[tuple[str, bytes | None]] = [("trace", b"\x00\xff"), ("trace", b"2")]
+HEADERS: list[tuple[str, str | bytes | None]] = [("trace", b"\x00\xff"), ("trace", b"2")]
 
 
-def nextup(kafka: KafkaConnection, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = environment_of(kafka, PATH=os.environ["PATH"])
-    command = [sys.executable, "-m", "deploy", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+def nextup(kafka: KafkaConnection, *arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, env=environment_of(kafka, PATH=os.environ["PATH"]))
 
 
 def told(kafka: KafkaConnection, *arguments: str) -> str:
     done = nextup(kafka, *arguments)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 def refused(kafka: KafkaConnection, *arguments: str) -> str:
     done = nextup(kafka, *arguments)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
+    assert done.exit_code == 1, done.output
+    assert "Traceback" not in done.output
+    return done.output
 
 
 def letters(kafka: KafkaConnection, count: int) -> list[Message]:
-    return eventually(lambda: records(kafka, topics.DEAD_LETTERS), lambda seen: len(seen) == count, "dead letters")
+    eventually(lambda: len(records(kafka, topics.DEAD_LETTERS)), lambda seen: seen == count, "dead letters")
+    return records(kafka, topics.DEAD_LETTERS)
 
 
 def header(message: Message, name: str) -> Any:
@@ -111,8 +110,7 @@ def test_one_record_is_skipped_and_kept_and_everything_else_stays(kafka: KafkaCo
     source.flush()
 
     def try_to_skip(offset: int) -> str:
-        done = nextup(kafka, "skip", str(RIGHT), str(offset), "--reason", "too much for the worker, ticket 7")
-        return done.stdout + done.stderr
+        return nextup(kafka, "skip", str(RIGHT), str(offset), "--reason", "too much for the worker, ticket 7").output
 
     eventually(lambda: try_to_skip(2), lambda said: "stand at offset 1" in said, "a refusal to skip another")
     assert "has no partition 77" in refused(kafka, "skip", "77", "0", "--reason", "x")
