@@ -9,6 +9,8 @@ SERVER_PROCESSES ?= 4
 # Damage to single processes, whole nights of learning, packages of other languages: with make test-faults, test-swaps
 # and test-clients.
 DAMAGE := $(addprefix tests/integration/,test_worker_health.py test_worker_ending.py test_gateway_faults.py)
+# Faults that are mostly waited for: workers that are frozen or cut off for longer than their session, brokers that die.
+TAKEOVERS := $(addprefix tests/faults/,test_frozen_worker.py test_frozen_at_each_step.py test_network_cut.py test_three_brokers.py test_other_incarnation.py test_large_records.py)
 NIGHTS := tests/integration/test_nightly.py tests/integration/test_line_release.py
 LANGUAGES := tests/integration/test_foreign_client.py
 INSTALL_PYTHON := [ "$(PYTHON)" = python3 ] && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y --no-install-recommends python3 python3-venv
@@ -37,9 +39,10 @@ unit: setup ## tests that need no server
 integration: setup ## tests against a real broker and a real Triton server, which they start and stop
 	$(BIN)/pytest tests/integration -n $(SERVER_PROCESSES) --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(DAMAGE) $(NIGHTS) $(LANGUAGES))
 
-test-faults: setup ## do damage to the running system, and see that nothing is lost or doubled (under 15 minutes)
+test-faults: setup ## do damage to the running system, and see that nothing is lost or doubled (under 20 minutes)
 	$(BIN)/pytest $(DAMAGE) -n $(PROCESSES) --dist loadfile
-	$(BIN)/pytest tests/faults
+	$(BIN)/pytest $(TAKEOVERS) -n $(PROCESSES)
+	$(BIN)/pytest tests/faults $(addprefix --ignore=,$(TAKEOVERS))
 
 test-swaps: setup ## change versions under load, undo it, and offer versions that must not serve (under 10 minutes)
 	$(BIN)/pytest tests/swaps $(NIGHTS)

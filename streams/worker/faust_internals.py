@@ -40,6 +40,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import faust
+from aiokafka.errors import IllegalStateError
 from faust.exceptions import ConsumerNotStarted
 from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from faust.transport.consumer import Consumer
@@ -240,7 +241,10 @@ async def _wait_or_fail(self: Any, coro: Any, timeout: float | None = None) -> N
             f"the state could not be restored: a step of it took longer than {timeout:g} s; see whether the brokers "
             "answer, and start the worker again"
         ) from None
-    except (AssertionError, ValueError) as error:
+    except AssertionError as error:
+        # aiokafka asserts where a partition is not, or no longer, assigned: Faust waits for the next assignment then.
+        raise IllegalStateError("partitions were taken away in the middle of a recovery") from error
+    except ValueError as error:
         if self.signal_recovery_start.is_set():
             raise RebalanceAgain from error
         raise
