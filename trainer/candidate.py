@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from serving.candidates import K_CANDIDATES, TOP
-from serving.features import FIRST_ITEM, INPUT_TYPES, SEQUENCE_LENGTH, ModelInputs
+from serving.features import FIRST_ITEM, ModelInputs
 from serving.model_repository import Metadata
 from trainer import faithfulness
 from trainer.export import Exported, export
@@ -16,7 +16,6 @@ from trainer.next_purchase.grains import Servable, asked
 from trainer.purchase_history import PurchaseHistory
 from trainer.release import Release
 
-N_GOLDEN = 16
 N_REASONS = 256
 """Held-out histories on whose lists the reasons are judged."""
 
@@ -43,16 +42,6 @@ def release_of(name: str, made: Exported, history: PurchaseHistory, grain: Grain
         grain=grain.value,
     )
     return Release(metadata, history.vocabulary, made.onnx, made.golden)
-
-
-def golden_inputs(held_out: Examples, grain: Grain = Grain.ORDER) -> ModelInputs:
-    """Some real histories, an empty one, and one with numbers that no table holds: at most N_GOLDEN + 2 rows."""
-    real = _some_inputs(held_out, grain, N_GOLDEN, held_out.moments.purchases.vocabulary_size)
-    wild = np.tile([-1, 10**9], (1, SEQUENCE_LENGTH // 2))
-    return {
-        name: np.concatenate([real[name], np.zeros((1, SEQUENCE_LENGTH), dtype), wild.astype(dtype)])
-        for name, dtype in INPUT_TYPES.items()
-    }
 
 
 def reasons(model: Servable, held_out: Examples, grain: Grain) -> Metrics:

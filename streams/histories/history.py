@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from streams.contract.messages import MAX_ID_BYTES, Purchase, Return, id_bytes
+from streams.contract.messages import Purchase, Return, id_bytes
 
 MAX_BYTES = 640 << 10
 """Most bytes of an encoded history: well below what a changelog's topic takes (1 MiB), and more than any one order."""
@@ -19,8 +19,8 @@ _ORDER_BYTES = 40
 """Of an order beside its ids: its moment, its offset, and what frames it."""
 _LINE_BYTES = 12
 """Of a line beside its id: its quantity, and what frames both."""
-_LARGEST_LINE = _ORDER_BYTES + _LINE_BYTES + 2 * MAX_ID_BYTES
-"""A line that is an order of its own. Where so many as are kept take less than MAX_BYTES, nobody need measure."""
+_LONGEST_ID = 4 * 256
+"""What was accepted before ids were limited in bytes had 256 characters."""
 
 
 class Order(Struct, frozen=True, array_like=True):
@@ -109,7 +109,7 @@ def _place_in_time(order: Order) -> tuple[int, str]:
 
 def _capped(orders: list[Order], max_lines: int) -> list[Order]:
     """The newest orders that fit, by lines and by bytes, and at least the last lines of the newest one."""
-    measured = max_lines * _LARGEST_LINE > MAX_BYTES
+    measured = _most_bytes(orders) > MAX_BYTES
     lines, size, first = 0, 0, len(orders)
     while first > 0:
         lines += len(orders[first - 1].item_ids)
@@ -122,6 +122,12 @@ def _capped(orders: list[Order], max_lines: int) -> list[Order]:
     newest = orders[-1]
     shortened = {"item_ids": newest.item_ids[-max_lines:], "quantities": newest.quantities[-max_lines:]}
     return [msgspec.structs.replace(newest, **shortened)]
+
+
+def _most_bytes(orders: list[Order]) -> int:
+    """What orders may take in the encoded state, without a look at their ids."""
+    n_lines = sum([len(order.item_ids) for order in orders])
+    return len(orders) * (_ORDER_BYTES + _LONGEST_ID) + n_lines * (_LINE_BYTES + _LONGEST_ID)
 
 
 def _bytes(order: Order) -> int:

@@ -64,3 +64,8 @@ def test_keys_headers_and_texts_of_any_size_make_a_letter_of_a_size_that_is_know
     assert headers["source.cut"] == b"key,headers"
     assert len(headers["error.text"]) == MOST_TEXT
     assert letter.size <= MOST_LETTER_BYTES
+
+
+def test_a_header_without_a_value_counts_its_name() -> None:
+    letter = dead_letter("dead-letters", RECORD._replace(headers=(("é", None),)), InvalidEvent("malformed", "x"))  # type: ignore[arg-type]
+    assert letter.size > 2

@@ -11,10 +11,11 @@ from serving.candidates import NO_REASON, Candidates, difference
 from serving.features import FIRST_ITEM, INPUT_TYPES, PADDING, SEQUENCE_LENGTH, ModelInputs
 from tests.unit.test_trainer_history import bought, history_of
 from trainer import faithfulness
-from trainer.candidate import golden_inputs
 from trainer.errors import ExportMismatch
 from trainer.export import Exported, check, export, run_onnx
+from trainer.golden import N_HISTORIES, golden_inputs
 from trainer.holdout import Split, measure, split_by_time
+from trainer.models.model import Grain
 from trainer.next_purchase import task
 from trainer.next_purchase.examples import Examples, inputs_of, visible_lines
 from trainer.next_purchase.loss import Aim, OrderLoss
@@ -48,7 +49,7 @@ def learnt(split: Split) -> Learnt:
 
 @pytest.fixture(scope="module")
 def exported(learnt: Learnt, split: Split) -> Exported:
-    return export(learnt.model, golden_inputs(split.held_out), K)
+    return export(learnt.model, golden_inputs(split.past.vocabulary_size), K)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ class SureOfShortHistories:
 
 def test_a_graph_that_answers_otherwise_when_a_row_is_asked_alone_is_refused(split: Split) -> None:
     with pytest.raises(ExportMismatch, match="score"):
-        export(SureOfShortHistories(), golden_inputs(split.held_out), k=5)
+        export(SureOfShortHistories(), golden_inputs(split.past.vocabulary_size), k=5)
 
 
 def test_candidates_are_items_best_first_with_probabilities(exported: Exported, inputs: ModelInputs) -> None:
@@ -193,11 +194,22 @@ def test_the_loss_asks_for_any_item_of_an_order_and_for_each(aim: Aim) -> None:
 
 def test_a_shop_with_few_items_answers_with_all_of_them(learnt: Learnt, split: Split, inputs: ModelInputs) -> None:
     n_items = split.past.n_items
-    answer = run_onnx(export(learnt.model, golden_inputs(split.held_out), n_items).onnx, inputs)
+    answer = run_onnx(export(learnt.model, golden_inputs(split.past.vocabulary_size), n_items).onnx, inputs)
     assert {len(set(row)) for row in answer.item_index.tolist()} == {n_items}
 
 
-def test_golden_inputs_hold_few_real_histories_and_the_odd_ones(split: Split) -> None:
-    few: Examples = split.held_out.rows(slice(0, 3))
-    assert {len(array) for array in golden_inputs(few).values()} == {5}
-    assert {len(array) for array in golden_inputs(split.held_out).values()} == {18}
+def test_golden_inputs_are_made_up_and_odd_ones_are_among_them(split: Split) -> None:
+    inputs = golden_inputs(split.past.vocabulary_size)
+    assert {len(array) for array in inputs.values()} == {N_HISTORIES + 2}
+    lengths = (inputs["orders_ago"][:N_HISTORIES] > 0).sum(axis=1)
+    assert lengths[0] == 1
+    assert lengths[-1] > SEQUENCE_LENGTH // 2
+    assert inputs["item_index"][:N_HISTORIES].max() < split.past.vocabulary_size
+    again = golden_inputs(split.past.vocabulary_size)
+    assert all((again[name] == inputs[name]).all() for name in inputs)
+
+
+def test_golden_inputs_of_lines_hold_open_orders() -> None:
+    inputs = golden_inputs(50, Grain.LINE)
+    is_open = (inputs["orders_ago"] == 0) & (inputs["item_index"] > 0)
+    assert is_open[:N_HISTORIES].any(axis=1).sum() == N_HISTORIES // 2

@@ -23,8 +23,9 @@ from streams.contract.connection import KafkaConnection
 from streams.contract.messages import Decision, ModelVersion
 from trainer import purchase_history
 from trainer.announcement import announce_decision, announced
-from trainer.candidate import exported, golden_inputs, reasons, release_of
+from trainer.candidate import exported, reasons, release_of
 from trainer.errors import DataFolderUnusable, NotEnoughData
+from trainer.golden import golden_inputs
 from trainer.holdout import Metrics, Split, measure, split_by_time
 from trainer.log_store import LogStore
 from trainer.models.model import Grain
@@ -179,7 +180,7 @@ class _Run:
         """Both versions answer the same questions, as graphs, with what they knew when they had learnt."""
         progress = self.progress
         with timed_step(progress, "exporting the candidate"):
-            graph = exported(judged.model, golden_inputs(split.held_out, grain)).onnx
+            graph = exported(judged.model, golden_inputs(_vocabulary_size(split), grain)).onnx
             candidate = Version(Vocabulary(split.past.item_ids), graph)
         with timed_step(progress, BUILDING):
             asked = asked_about(split.held_out)
@@ -198,13 +199,17 @@ class _Run:
         with timed_step(self.progress, LEARNING_ALL):
             model = grains.fit_again(history.purchases, self.learning, self.progress, judged).model
         with timed_step(self.progress, "exporting"):
-            made = exported(model, golden_inputs(split.held_out, grain))
+            made = exported(model, golden_inputs(_vocabulary_size(split), grain))
         return release_of(self.systems.name, made, history, grain, metrics)
 
     def _kept(self, decision: Decision) -> Outcome:
         with timed_step(self.progress, "announcing the decision"):
             announce_decision(self.systems.kafka, self.systems.name, decision)
         return Outcome(decision, None, tuple(self.progress.done), None)
+
+
+def _vocabulary_size(split: Split) -> int:
+    return split.held_out.moments.purchases.vocabulary_size
 
 
 def _checked(split: Split) -> Split:
