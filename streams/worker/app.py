@@ -44,6 +44,8 @@ LOG_TAIL = 5_000
 """Newest log records per partition from which the fallback's popularity starts."""
 MAX_RECORD_BYTES = 4 << 20
 """A dead letter carries an event that may itself be over the contract's limit."""
+ASK_AGAIN_S = 1.0
+"""Between two questions for partitions while the source topic is missing."""
 
 LOG_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
 
@@ -180,6 +182,11 @@ def build_app(
     producer = FencedProducer(partial(_producer, kafka), kafka.topic_prefix + settings.group, parts.topics.compacted)
 
     async def take_over(partitions: frozenset[int]) -> None:
+        if partitions - faust_internals.assigned_partitions(app, source.get_topic_name()):
+            log.warning("partitions were assigned while %s was missing; asking for others", source.get_topic_name())
+            await asyncio.sleep(ASK_AGAIN_S)
+            faust_internals.ask_for_partitions(app)
+            return
         await producer.claim(partitions)
         await asyncio.to_thread(parts.source.look_for_losses, partitions)
 

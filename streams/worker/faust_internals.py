@@ -27,6 +27,8 @@ events per second. What the durable agent needs instead is not in Faust's public
 - `stand_rebalances`    what Faust asserts of a partition's position while its other thread gives partitions away ends
                       the worker with an AssertionError without a word, and a recovery that takes too long ends in
                       silence, never to be begun again.
+- `ask_for_partitions`  a static member that starts again is given its last assignment. Where that was made while the
+                      source topic was missing, it holds the tables' partitions alone, and stays so.
 - `assigned_partitions`, `is_recovered`, `restoration`
                       how far a worker is between its start and its first event. Faust tells its log.
 
@@ -124,6 +126,12 @@ def assigned_partitions(app: faust.App, topic: str) -> frozenset[int]:
         return frozenset(tp.partition for tp in app.consumer.assignment() if tp.topic == topic)
     except ConsumerNotStarted:
         return frozenset()
+
+
+def ask_for_partitions(app: faust.App) -> None:
+    """Join the consumer group again, for an assignment from what topics there are now."""
+    thread = app.consumer._thread
+    thread.thread_loop.call_soon_threadsafe(thread._consumer._coordinator.request_rejoin)
 
 
 def is_recovered(app: faust.App) -> bool:
