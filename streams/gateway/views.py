@@ -7,6 +7,7 @@ import msgspec
 from confluent_kafka import Message
 
 from streams.contract import messages, topics
+from streams.contract.errors import InvalidEvent
 from streams.contract.messages import Item, ModelVersion, RecommendationList
 from streams.contract.topics import Topic
 from streams.gateway.store import Change, Store
@@ -49,9 +50,16 @@ class Views:
         return found.title if found else ""
 
     def is_available(self, item_id: str) -> bool:
-        """Whether an item may be recommended: all may that the shop has not withdrawn."""
-        found = self.item(item_id)
-        return found is None or found.available
+        """Whether an item may be recommended: all may that the shop has not withdrawn.
+
+        As the worker's catalogue has it, one whose record cannot be read, or is another item's, counts as withdrawn.
+        """
+        key = item_id.encode()
+        value = self._store.get(_key(topics.ITEMS, key))
+        try:
+            return value is None or messages.keyed_item(key, value).available
+        except InvalidEvent:
+            return False
 
     def serving_version(self, model_name: str) -> ModelVersion | None:
         return self._decoded(topics.MODEL_VERSIONS, model_name.encode(), messages.model_version.decode)

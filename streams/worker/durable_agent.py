@@ -277,7 +277,7 @@ def _why_refused(events: Sequence[Any], error: KafkaError) -> str:
         ranges.setdefault((event.message.topic, event.message.partition), []).append(event.message.offset)
     told = "; ".join(f"{topic}/{partition}: {min(o)} to {max(o)}" for (topic, partition), o in sorted(ranges.items()))
     return (
-        f"a broker refused what came of the events at these offsets ({told}): {error!r}; see whether the topics are "
-        "as `nextup topics` wants them, and whether this client may write to them. With worker.max_batch = 1 "
+        f"what came of the events at these offsets ({told}) could not be delivered: {error!r}; see whether the topics "
+        "are as `nextup topics` wants them, and whether this client may write to them. With worker.max_batch = 1 "
         "the one event is told here, and `nextup skip` passes it over"
     )

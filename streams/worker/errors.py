@@ -18,4 +18,4 @@ class RecordTooLarge(WorkerError):
 
 
 class RecordRefused(WorkerError):
-    """A broker refused records for good; the text names the events that they came of."""
+    """Records could not be delivered, and no waiting mends it; the text names the events that they came of."""

@@ -120,6 +120,12 @@ def test_what_the_shop_says_of_an_item_counts_and_an_item_it_never_named_may_be_
     assert (views.title("b"), views.is_available("b")) == ("", True)
 
 
+@pytest.mark.parametrize("value", [b"junk", b'{"item_id":"b"}', b'{"item_id":"a","available":"false"}'])
+def test_an_item_whose_record_cannot_be_believed_is_not_available(views: Views, happened: Topics, value: bytes) -> None:
+    happened.put(topics.ITEMS, b"a", value)
+    assert not views.is_available("a")
+
+
 def test_a_list_that_was_replaced_by_a_later_event_is_answered_by_that_one(views: Views, happened: Topics) -> None:
     recent = RecentLists()
     for offset, event_id in enumerate(["first", "second", "third"]):
