@@ -24,7 +24,8 @@ Every purchase of a shop goes into Kafka; within milliseconds that customer's ne
 
 Keys are UTF-8 and partitioned with murmur2, the default of Kafka's Java client (librdkafka: murmur2_random).
 Values are JSON in UTF-8; fields that are not named here are ignored. A record without a value takes back what stood
-under its key."""
+under its key; the one whose key is the single byte 0xFF takes back nothing: a worker writes it when it is given a
+partition."""
 
 Document: TypeAlias = dict[str, Any]
 

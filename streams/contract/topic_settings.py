@@ -20,10 +20,12 @@ class Mismatch(NamedTuple):
     @property
     def advice(self) -> str:
         """What was found, what is wanted, and the command that mends it."""
+        value = f"[{self.wanted}]" if "," in self.wanted else self.wanted
         least = "at least " if self.setting in AT_LEAST else ""
         return (
             f"{self.topic} has {self.setting}={self.found}, wanted {least}{self.wanted}; change it with: nextup topics "
-            f"--fix, or with: kafka-configs --alter --topic {self.topic} --add-config {self.setting}={self.wanted}"
+            "--fix, or with: kafka-configs --bootstrap-server BROKER --alter "
+            f"--topic {self.topic} --add-config {self.setting}={value}"
         )
 
 

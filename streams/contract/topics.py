@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
@@ -13,7 +13,7 @@ from confluent_kafka.admin import (
     NewTopic,
     ResourceType,
 )
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from streams.contract.connection import KafkaConnection
@@ -131,7 +131,7 @@ class TopicLayout(Struct, frozen=True, forbid_unknown_fields=True):
 
     partitions: int = 4
     replication_factor: int = 1
-    min_insync_replicas: int = 0
+    min_insync_replicas: Annotated[int, Meta(ge=0)] = 0
 
     def partitions_of(self, topic: Topic) -> int:
         return self.partitions if topic.shares_partitions else 1
@@ -197,8 +197,10 @@ def grown(purchases: str, before: int, now: int) -> str:
     return (
         f"{purchases} was given partitions: it has {now}, and all that follows from it has {before}. Customers are "
         "bound to partitions by their keys, so many of them now belong to another one than their history lies in, and "
-        "Kafka takes no partition back. Choose another kafka.topic_prefix, create its topics with: nextup topics, and "
-        "publish what is on purchase-log anew"
+        "Kafka takes no partition back. Let the workers that run finish, and start none again: none would start. Then "
+        "choose another kafka.topic_prefix, create its topics with: nextup topics, and publish there what is on "
+        "purchase-log, the dead letters of class wrong-partition, and what lies in the partitions of "
+        f"{purchases} from {before} on"
     )
 
 

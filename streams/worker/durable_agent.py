@@ -150,8 +150,7 @@ class DurableAgent(Generic[StepT, AnswerT]):
         if lease is not self._read_under:
             self._read_under = lease
             self._last_read.clear()
-        for event in events:
-            message = event.message
+        for message in (event.message for event in events if faust_internals.is_current(self._app, event)):
             last = self._last_read.get(message.partition, -1)
             if message.offset <= last:
                 raise WorkerError(

@@ -91,12 +91,12 @@ class Incarnations:
         slot = Slot(self._table, record.partition, INCARNATIONS)
         stored = batch.get(slot)
         known: list[str] = msgspec.json.decode(stored, type=list[str]) if stored else []
-        if self._topic_id not in known:
+        if self._topic_id != (known[-1] if known else None):
             if known:
                 self._begin(record, known[-1])
             known = [*known, self._topic_id]
             batch.put(slot, msgspec.json.encode(known))
-        return record._replace(position=position(known.index(self._topic_id), record.offset))
+        return record._replace(position=position(len(known) - 1, record.offset))
 
     def _begin(self, record: SourceRecord, before: str) -> None:
         first = self._first_offset(record.partition)

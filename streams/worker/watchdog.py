@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
-from streams.contract.topics import PURCHASES, grown
+from streams.contract.topics import grown
 from streams.worker.backlog import Backlog, Waiting
 from streams.worker.ending import leave
 from streams.worker.pulse import Pulse, Vitals
@@ -141,7 +141,9 @@ class Watchdog:
     @property
     def growth(self) -> str | None:
         """What it means that the source has more partitions than at the start; None where it has not."""
-        return grown(PURCHASES.name, len(self._all), self.n_partitions) if self.n_partitions > len(self._all) else None
+        if self.n_partitions <= len(self._all):
+            return None
+        return grown(self._source_topic.topic, len(self._all), self.n_partitions)
 
     def _why_another_topic(self) -> str | None:
         now = self._source_topic.current_id()

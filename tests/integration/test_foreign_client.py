@@ -99,7 +99,8 @@ def _find_list(command: Sequence[str], kafka: KafkaConnection, customer: str, fo
 
 
 def _has_list(log: Path, customer: str) -> bool:
-    lines = log.read_text().splitlines() if log.exists() else []
+    """Console tools print keys as they are; that of a worker's marker is no text."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
     return any(line.startswith(customer) and "22613" in line for line in lines)
 
 

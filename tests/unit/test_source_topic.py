@@ -52,3 +52,8 @@ def test_a_group_that_would_pass_over_records_of_a_new_incarnation_is_refused(ba
     with pytest.raises(WorkerError, match=r"stands at offset 9 of partition 0.*--reset-offsets --to-earliest"):
         incarnation("b").placed(record(9), batch)
     assert incarnation("b", first_offset=9).placed(record(9), batch).position == 1 << OFFSET_BITS | 9
+
+
+def test_a_topic_that_comes_back_counts_on(batch: Batch) -> None:
+    for number, topic_id in enumerate("aba"):
+        assert incarnation(topic_id).placed(record(0), batch).position == number << OFFSET_BITS
