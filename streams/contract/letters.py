@@ -52,8 +52,8 @@ class Letter(NamedTuple):
 
     @property
     def is_cut(self) -> bool:
-        """Whether the value is only the first part of what came."""
-        return self.about.get("source.cut") == "true"
+        """Whether anything of the record is not whole: the header names which of value, key and headers."""
+        return bool(self.about.get("source.cut"))
 
     @property
     def name(self) -> str:

@@ -87,7 +87,7 @@ def test_letters_are_listed_shown_and_sent_again_once(kafka: KafkaConnection, tm
         assert "0 letters were sent again" in repeated
         told(kafka, "dead-letters", "replay", *place, "--again")
 
-    cut = [*(misplaced.headers() or []), ("source.size", b"9"), ("source.sha256", b"00"), ("source.cut", b"true")]
+    cut = [*(misplaced.headers() or []), ("source.size", b"9"), ("source.sha256", b"00"), ("source.cut", b"value")]
     producer.produce(dead, b"{", USER, RIGHT, headers=cut)
     assert producer.flush(30) == 0
     newest = json.loads(told(kafka, "dead-letters", "list", "--newest", "1", "--json"))

@@ -1,8 +1,10 @@
 """What a dead letter carries."""
 
+from datetime import UTC, datetime
 from hashlib import sha256
 
 from streams.contract.errors import InvalidEvent
+from streams.contract.letters import Letter, split_headers
 from streams.worker.batch import SourceRecord
 from streams.worker.dead_letters import (
     KEPT_BYTES,
@@ -69,3 +71,15 @@ def test_keys_headers_and_texts_of_any_size_make_a_letter_of_a_size_that_is_know
 def test_a_header_without_a_value_counts_its_name() -> None:
     letter = dead_letter("dead-letters", RECORD._replace(headers=(("é", None),)), InvalidEvent("malformed", "x"))  # type: ignore[arg-type]
     assert letter.size > 2
+
+
+def test_who_reads_a_letter_is_told_whichever_part_of_it_was_cut() -> None:
+    large = b"x" * (MOST_BYTES + 1)
+    cut = [RECORD._replace(value=large), RECORD._replace(key=large), RECORD._replace(headers=(("h", large),))]
+    assert [_is_cut(record) for record in [*cut, RECORD]] == [True, True, True, False]
+
+
+def _is_cut(record: SourceRecord) -> bool:
+    made = dead_letter("dead-letters", record, InvalidEvent("too-large", "too large"))
+    own, about = split_headers(made.headers)
+    return Letter(made.partition, 0, datetime.now(UTC), made.key, made.value, own, about).is_cut
