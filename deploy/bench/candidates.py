@@ -6,15 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from confluent_kafka.admin import AdminClient, NewTopic
-
 from deploy.settings import Settings
 from deploy.stack.locations import app_python
 from deploy.stack.process import ChildProcess
 from serving.model_repository import ModelRepository
 from streams.contract import topics
 from streams.contract.connection import KafkaConnection
-from streams.worker.app import journey_topics
 from trainer.announcement import announce
 
 
@@ -33,13 +30,7 @@ CANDIDATES = (WORKER, BY_HAND)
 def fresh_topics(settings: Settings, prefix: str) -> KafkaConnection:
     """Empty topics under a prefix of their own, on which the newest model version is announced."""
     connection = KafkaConnection(bootstrap_servers=settings.kafka.bootstrap_servers, topic_prefix=prefix)
-    topics.ensure(connection, settings.topics)
-    tables = journey_topics(prefix, settings.worker.group).tables
-    changelogs = {table.changelog for table in tables} - {prefix + topics.RECOMMENDATIONS.name}
-    admin = AdminClient(connection.for_confluent())
-    new = [NewTopic(name, settings.topics.partitions, 1, config={"cleanup.policy": "compact"}) for name in changelogs]
-    for done in admin.create_topics(new).values():
-        done.result()
+    topics.ensure(connection, settings.topics, (*topics.TOPICS, *topics.changelogs(settings.worker.group)))
     repository = ModelRepository(settings.models.repository)
     name = settings.models.name
     announce(connection, repository.read(name, repository.versions(name)[-1]).metadata, "benchmark")
