@@ -6,6 +6,7 @@ events give the same bytes. That an event came before is known elsewhere (`known
 comes once, or again after a crash.
 """
 
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -109,7 +110,7 @@ def _place_in_time(order: Order) -> tuple[int, str]:
 
 def _capped(orders: list[Order], max_lines: int) -> list[Order]:
     """The newest orders that fit, by lines and by bytes, and at least the last lines of the newest one."""
-    measured = _most_bytes(orders) > MAX_BYTES
+    measured = _most_bytes(orders) > MAX_BYTES and _bytes_by_characters(orders) > MAX_BYTES
     lines, size, first = 0, 0, len(orders)
     while first > 0:
         lines += len(orders[first - 1].item_ids)
@@ -128,6 +129,13 @@ def _most_bytes(orders: list[Order]) -> int:
     """What orders may take in the encoded state, without a look at their ids."""
     n_lines = sum([len(order.item_ids) for order in orders])
     return len(orders) * (_ORDER_BYTES + _LONGEST_ID) + n_lines * (_LINE_BYTES + _LONGEST_ID)
+
+
+def _bytes_by_characters(orders: list[Order]) -> int:
+    """The same by how long the ids are together: a character has at most four bytes."""
+    item_ids = list(chain.from_iterable([order.item_ids for order in orders]))
+    n_characters = len("".join(item_ids)) + len("".join([order.event_id for order in orders]))
+    return len(orders) * _ORDER_BYTES + len(item_ids) * _LINE_BYTES + 4 * n_characters
 
 
 def _bytes(order: Order) -> int:
