@@ -103,6 +103,7 @@ class Watchdog:
         self._pulse = pulse
         self._backlog = backlog
         self._source_topic = source_topic
+        self._topic_id = source_topic.topic_id
         self._all = range(all_partitions)
         self.n_partitions = all_partitions
         """How many the source had at the last look: more than at the start where somebody has added some."""
@@ -146,8 +147,7 @@ class Watchdog:
         return grown(self._source_topic.topic, len(self._all), self.n_partitions)
 
     def _why_another_topic(self) -> str | None:
-        now = self._source_topic.current_id()
-        if now in {None, self._source_topic.topic_id}:
+        if self._topic_id == self._source_topic.topic_id:
             return None
         return f"{self._source_topic.topic} was made anew, and is another topic than this worker has begun to read"
 
@@ -159,8 +159,10 @@ class Watchdog:
                 log.error("%s. Until then nobody reads the partitions that were added", self.growth)
 
     def _look(self, vitals: Vitals) -> Observation:
-        self._look_at_partitions()
         waiting = self._backlog.ask(vitals.partitions or self._all)
+        if waiting is not None:  # a broker that is away must not hold this thread up once more for each question
+            self._look_at_partitions()
+            self._topic_id = self._source_topic.current_id() or self._topic_id
         self.waiting = waiting.records if waiting and vitals.partitions else 0
         committed = waiting.committed if waiting else 0
         progress = (vitals.events_done, vitals.records_restored, committed)
